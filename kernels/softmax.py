@@ -1,0 +1,51 @@
+"""Softmax and log-softmax along one axis, shifted by the maximum, so no finite input overflows.
+
+    P = exp(X - max X) / Σ exp(X - max X)            dX = P (dP - Σ dP P)
+    L = X - max X - log Σ exp(X - max X)             dX = dL - exp(L) Σ dL
+
+Both gradients need the output alone. A row that holds +inf, or only -inf, or a NaN, is NaN: inf - inf has no value;
+a -inf among finite entries is a probability of 0 and gets no gradient. Arithmetic is in float32 or wider.
+Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs".
+"""
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from fnn.kernels.numerics import wide
+
+
+def softmax(x: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+    """Return P in x's dtype."""
+    powers = jnp.exp(wide(x) - _maximum(x, axis))
+    return (powers / powers.sum(axis, keepdims=True)).astype(x.dtype)
+
+
+def softmax_backward(p: Float[Array, "..."], dp: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+    """Return dX = P (dP - Σ dP P)."""
+    p, wide_dp = wide(p), wide(dp)
+    return (p * (wide_dp - (wide_dp * p).sum(axis, keepdims=True))).astype(dp.dtype)
+
+
+def log_softmax(x: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+    """Return L in x's dtype."""
+    shifted = wide(x) - _maximum(x, axis)
+    return (shifted - jnp.log(jnp.exp(shifted).sum(axis, keepdims=True))).astype(x.dtype)
+
+
+def log_softmax_backward(log_p: Float[Array, "..."], dl: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+    """Return dX = dL - exp(L) Σ dL."""
+    wide_dl = wide(dl)
+    return (wide_dl - jnp.exp(wide(log_p)) * wide_dl.sum(axis, keepdims=True)).astype(dl.dtype)
+
+
+def log_sum_exp(x: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+    """Return log Σ exp X along the axis, in the accumulation dtype; -inf for a row of -inf."""
+    maximum = jnp.nan_to_num(_maximum(x, axis), nan=jnp.nan, posinf=0.0, neginf=0.0)
+    total = jnp.log(jnp.exp(wide(x) - maximum).sum(axis, keepdims=True)) + maximum
+    return total.squeeze(axis)
+
+
+def _maximum(x: Array, axis: int) -> Array:
+    # The shift cancels in value and in gradient, so autodiff of the plain forward need not follow it either.
+    return lax.stop_gradient(wide(x).max(axis, keepdims=True))

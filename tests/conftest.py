@@ -1,0 +1,25 @@
+"""The suite runs strict: no silent promotion of dtypes or ranks, warnings are errors, shapes are checked."""
+
+import os
+
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+
+from jaxtyping import install_import_hook
+
+with install_import_hook("fnn", "beartype.beartype"):
+    import fnn  # noqa: F401
+
+import itertools
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def getkey():
+    """Return a function that gives a new key at each call."""
+    counter = itertools.count()
+    return lambda: jax.random.fold_in(jax.random.key(2026), next(counter))
