@@ -93,7 +93,7 @@ class Rule(Generic[P, Y]):
         self._forward = forward
         self._backward: Callable[..., Any] | None = None
         self._backward_static: frozenset[str] = frozenset()
-        self._lower = functools.cache(self._lower_uncached)
+        self._lower = functools.lru_cache(maxsize=256)(self._lower_uncached)
 
     def backward(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Register ``function(saved, dy, *, static...)``, which returns one cotangent per positional parameter.
@@ -207,10 +207,9 @@ class Rule(Generic[P, Y]):
     def _admit_argument(self, name: str, cotangent: Any, argument: Any) -> Any:
         try:
             spread = jax.tree.map(_spread, cotangent, argument, is_leaf=_is_none)
-            same_tree = jax.tree.structure(spread) == jax.tree.structure(argument)
         except ValueError:
-            same_tree = False
-        if not same_tree:
+            spread = None
+        if jax.tree.structure(spread) != jax.tree.structure(argument):
             raise TypeError(
                 f"rule {self.name}: the cotangent of argument {name} has the tree {jax.tree.structure(cotangent)}, "
                 f"wanted the argument's own tree {jax.tree.structure(argument)}, or None for a zero."

@@ -10,5 +10,7 @@ def wide(x: Array) -> Array:
 
 
 def wide_dtype(dtype):
-    """Return the accumulation dtype of `dtype`: at least float32."""
-    return jnp.promote_types(dtype, jnp.float32)
+    """Return the accumulation dtype of `dtype`: itself from 32 bits on (complex64 counts 32), else float32."""
+    # Not promote_types: under jax_numpy_dtype_promotion="strict" that refuses every pair of different dtypes.
+    is_wide = jnp.issubdtype(dtype, jnp.inexact) and jnp.finfo(dtype).bits >= 32
+    return jnp.dtype(dtype) if is_wide else jnp.dtype(jnp.float32)

@@ -57,15 +57,9 @@ ALL = {name: row[0] for name, row in RANDOM.items()} | FIXED | MATRIX
 
 
 def test_the_tables_hold_every_public_initializer():
-    functions = {name for name, value in vars(initializers).items() if inspect.isfunction(value)}
-    public = {
-        name for name in functions if not name.startswith("_") and value_of(name).__module__ == "fnn.initializers"
-    }
-    assert public == set(ALL) | {"fans"}
-
-
-def value_of(name):
-    return getattr(initializers, name)
+    functions = {name: value for name, value in vars(initializers).items() if inspect.isfunction(value)}
+    here = {name for name, value in functions.items() if value.__module__ == initializers.__name__}
+    assert {name for name in here if not name.startswith("_")} == set(ALL) | {"fans"}
 
 
 @pytest.mark.parametrize("name", RANDOM)
@@ -76,7 +70,7 @@ def test_distribution(name, getkey):
     assert abs(w.mean()) < 5 / math.sqrt(w.size)
     assert abs((w**2).mean() - 1) < 5 * math.sqrt((fourth - 1) / w.size)
     assert abs(w).max() <= bound * (1 + 2 * np.finfo(np.float32).eps)
-    if bound < math.inf:  # a cut at the wrong place leaves a gap: P(all of n draws < (1 - d) bound) <= exp(-n p(d))
+    if bound < math.inf:  # and the bound is reached: 36000 draws all miss its last hundredth with P < exp(-80)
         assert abs(w).max() > 0.99 * bound
     # Kolmogorov and Smirnov: P(sup |F_n - F| > 2.7 / sqrt(n)) < 1e-6.
     expected = distribution(np.sort(w))
@@ -110,7 +104,7 @@ def test_key_shape_and_dtype(name):
     stacked = jax.jit(jax.vmap(lambda key: initialize(key, shape)))(jax.random.split(jax.random.key(1), 2))
     one = initialize(jax.random.split(jax.random.key(1), 2)[1], shape)
     # Compiled and batched arithmetic may round differently: entries of a Q of 6 rows are off by a few eps.
-    np.testing.assert_allclose(stacked[1], one, rtol=0, atol=10 * np.finfo(np.float32).eps * math.sqrt(6) * 1.5)
+    np.testing.assert_allclose(stacked[1], one, rtol=0, atol=15 * math.sqrt(6) * float(np.finfo(np.float32).eps))
 
 
 def test_fixed_values():

@@ -2,10 +2,9 @@
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
-from fnn.optim.hyper import Hyper, at, require_fractions, require_rates
+from fnn.optim.hyper import Hyper, at, is_zero, require_fractions, require_rates
 from fnn.optim.optimizer import Optimizer, leafwise
 
 
@@ -126,7 +125,7 @@ def rmsprop(
     """
     require_fractions(alpha=alpha, momentum=momentum)
     require_rates(eps=eps)
-    has_momentum = callable(momentum) or isinstance(momentum, jax.Array) or momentum != 0
+    has_momentum = not is_zero(momentum)
 
     def start(w):
         zeros = jnp.zeros_like(w)

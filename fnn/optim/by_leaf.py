@@ -139,11 +139,11 @@ def _copied(params):
     return jax.tree.map(jnp.copy, params)
 
 
-_frozen = Optimizer(
-    lambda params: Frozen(_copied(params)),
-    lambda state, grads: (state, _copied(state.params)),
-    lambda state: state.params,
-)
+def _keep(state, grads):
+    return state, _copied(state.params)
+
+
+_frozen = Optimizer(lambda params: Frozen(_copied(params)), _keep, lambda state: state.params)
 
 
 def _chosen(choose, path, leaf):

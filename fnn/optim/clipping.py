@@ -51,14 +51,14 @@ def clip_by_global_norm(optimizer: Optimizer, limit: float) -> Optimizer:
 
 
 def global_norm(tree: Any) -> Any:
-    """Return the Euclidean norm of all leaves together, as a scalar of float32 or wider; 0 for a tree without leaves."""
+    """Return the Euclidean norm of all leaves together, a scalar of float32 or wider; 0 for a tree without leaves."""
     squares = [_sum_of_squares(x) for x in jax.tree.leaves(tree)]
-    dtype = jnp.result_type(jnp.float32, *(x.dtype for x in squares))
-    return jnp.sqrt(sum((x.astype(dtype) for x in squares), jnp.zeros((), dtype)))
+    widest = max((x.dtype for x in squares), key=lambda dtype: dtype.itemsize, default=jnp.float32)
+    return jnp.sqrt(sum((x.astype(widest) for x in squares), jnp.zeros((), widest)))
 
 
 def _before(optimizer: Optimizer, change: Any) -> Optimizer:
-    """Return the optimizer that changes its gradients first; one that does not fit is left for the optimizer to name."""
+    """Return the optimizer that changes its gradients first. It still checks them against the parameters."""
 
     def update(state, grads):
         return optimizer.update(state, change(grads))

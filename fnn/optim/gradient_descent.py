@@ -80,8 +80,8 @@ def averaged_momentum(
 ) -> Optimizer:
     """Gradient descent along the averaged gradient: v <- beta v + (1 - beta) g, then w <- w - alpha v.
 
-    This is `momentum` with the rate (1 - beta) alpha. PyTorch writes it SGD(momentum=beta, dampening=1 - (1 - beta))
-    but for its first step, which PyTorch does not dampen.
+    For a constant rate this is `momentum` with the rate (1 - beta) alpha. PyTorch's SGD(momentum=beta, dampening=beta)
+    is the same but for its first gradient, which it does not multiply by 1 - beta.
 
     Source: the form of many lectures and of Adam's first moment, without bias correction.
     """

@@ -6,12 +6,13 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+import numpy as np
 
 Schedule: TypeAlias = Callable[[Any], Any]
 """step -> value: step counts the updates done so far, so the first update asks for schedule(0)."""
 
-Hyper: TypeAlias = ArrayLike | Schedule
+Number: TypeAlias = int | float | np.integer | np.floating
+Hyper: TypeAlias = Number | jax.Array | Schedule
 """A learning rate, momentum or decay: a number (a traced one too, so `jax.vmap` can sweep it) or a schedule."""
 
 
@@ -28,7 +29,12 @@ def at(hyper: Hyper, step: Any) -> Any:
     """
     if callable(hyper):
         return jnp.asarray(hyper(step), float)
-    return hyper if isinstance(hyper, jax.Array) else float(hyper)
+    return jnp.asarray(hyper, float) if isinstance(hyper, jax.Array) else float(hyper)
+
+
+def is_zero(hyper: Hyper) -> bool:
+    """Return whether a hyper-parameter is the number 0, so that what it multiplies need not be computed."""
+    return isinstance(hyper, Number) and hyper == 0
 
 
 def bias_correction(beta: Any, t: Any) -> Any:
@@ -41,19 +47,15 @@ def bias_correction(beta: Any, t: Any) -> Any:
 
 
 def require_rates(**hypers: Hyper) -> None:
-    """Raise unless every number given is finite and not negative. Schedules and traced values pass."""
+    """Raise unless every number given is finite and not negative. Schedules and arrays are not looked at."""
     for name, value in hypers.items():
-        if _is_known(value) and not 0 <= value < float("inf"):
+        if isinstance(value, Number) and not 0 <= value < math.inf:
             ascent = "; for gradient ascent pass maximize=True" if name == "learning_rate" else ""
             raise ValueError(f"{name} is {value}; wanted a finite number, zero or more, or a schedule{ascent}.")
 
 
 def require_fractions(**hypers: Hyper) -> None:
-    """Raise unless every number given lies in [0, 1). Schedules and traced values pass."""
+    """Raise unless every number given lies in [0, 1). Schedules and arrays are not looked at."""
     for name, value in hypers.items():
-        if _is_known(value) and not 0 <= value < 1:
+        if isinstance(value, Number) and not 0 <= value < 1:
             raise ValueError(f"{name} is {value}; wanted a number in [0, 1), or a schedule of such.")
-
-
-def _is_known(value: Hyper) -> bool:
-    return not callable(value) and not isinstance(value, jax.core.Tracer)

@@ -77,15 +77,8 @@ def lamb(
 
     def coefficients(step):
         b1, b2, t = at(beta1, step), at(beta2, step), jnp.asarray(step + 1, float)
-        correction1, correction2 = bias_correction(b1, t), bias_correction(b2, t)
-        return (
-            1 - b1,
-            1 - b2,
-            1 / correction1,
-            1 / jnp.sqrt(correction2),
-            at(weight_decay, step),
-            at(learning_rate, step),
-        )
+        scale, root = 1 / bias_correction(b1, t), 1 / jnp.sqrt(bias_correction(b2, t))
+        return 1 - b1, 1 - b2, scale, root, at(weight_decay, step), at(learning_rate, step)
 
     def leaf(factors, g, w, m, v):
         share1, share2, scale, root, decay, eta = factors

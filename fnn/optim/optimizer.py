@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fnn.optim.hyper import Hyper, at, require_rates
+from fnn.optim.hyper import Hyper, at, is_zero, require_rates
 
 
 class Optimizer(NamedTuple):
@@ -85,7 +85,7 @@ def leafwise(
     require_rates(learning_rate=learning_rate, weight_decay=weight_decay)
     first_slot = 2 + len(scalars)
     slot_names = State._fields[first_slot:]
-    decays = callable(weight_decay) or isinstance(weight_decay, jax.Array) or weight_decay != 0
+    decays = not is_zero(weight_decay)
 
     def init(params):
         params = copy(params)
@@ -182,8 +182,8 @@ def cast(factors: Any, dtype: Any) -> Any:
 
 
 def widened(dtype: Any) -> Any:
-    """Return the dtype in which a leaf is computed: float32, or its own where that is wider."""
-    return jnp.promote_types(dtype, jnp.float32)
+    """Return the dtype in which a floating-point leaf is computed: float32, or its own where that is wider."""
+    return dtype if jnp.finfo(dtype).bits >= 32 else jnp.dtype(jnp.float32)
 
 
 def _widen(array: Any) -> Any:
@@ -193,7 +193,8 @@ def _widen(array: Any) -> Any:
 
 def _start(start, slot_names, w):
     w = _widen(w)
-    return tuple(start(w)) if start else tuple(jnp.zeros_like(w) for _ in slot_names)
+    slots = start(w) if start else (jnp.zeros_like(w) for _ in slot_names)
+    return jax.tree.map(jnp.copy, tuple(slots))  # no two of them, and none and w, may share a buffer to be donated
 
 
 def _columns(rows, count):

@@ -49,7 +49,7 @@ def schedule_free_adamw(
         raise ValueError(f"beta1 is {beta1}; wanted a number in (0, 1), or y tells nothing of the average x.")
 
     def start(w):
-        return jnp.array(w, copy=True), jnp.zeros_like(w)
+        return w, jnp.zeros_like(w)
 
     def coefficients(step, rate_sum):
         b2, gamma = at(beta2, step), at(learning_rate, step)

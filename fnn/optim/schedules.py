@@ -10,6 +10,7 @@ unless x64 is enabled). It may stand wherever an optimizer takes a number.
     >>> optimizer = optim.momentum(rate, mu=optim.momentum_switch(20))
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -111,7 +112,7 @@ def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
             f"piecewise got {len(boundaries)} boundaries and {len(values)} values; "
             "wanted one value more than boundaries."
         )
-    if any(a >= b for a, b in zip(boundaries, boundaries[1:], strict=False)) or any(b < 0 for b in boundaries):
+    if any(a >= b for a, b in itertools.pairwise(boundaries)) or any(b < 0 for b in boundaries):
         raise ValueError(f"the boundaries are {tuple(boundaries)}; wanted increasing steps, none of them negative.")
     _require_finite(**{f"values[{i}]": value for i, value in enumerate(values)})
 
@@ -123,7 +124,7 @@ def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
 
 
 def momentum_switch(step: int, before: float = 0.5, after: float = 0.9) -> Schedule:
-    """Return the momentum schedule of the lectures: 0.5 while the gradients are large at first, 0.9 from ``step`` on."""
+    """Return the lectures' momentum schedule: 0.5 until the initial learning has settled, 0.9 from ``step`` on."""
     return piecewise((step,), (before, after))
 
 

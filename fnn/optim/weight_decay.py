@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from fnn.optim.hyper import Hyper, at
 from fnn.optim.optimizer import Optimizer, cast, check_gradients, widened
+from fnn.optim.optimizer import solution as solution_of
 
 
 class CoupledWeightDecay(NamedTuple):
@@ -50,5 +51,5 @@ def coupled_weight_decay(optimizer: Optimizer, rate: Hyper) -> Optimizer:
         init,
         update,
         lambda state: optimizer.params(state.state),
-        optimizer.solution and (lambda state: optimizer.solution(state.state)),
+        lambda state: solution_of(optimizer, state.state),
     )

@@ -13,7 +13,7 @@ def dropout(x: Float[Array, "..."], key: Key[Array, ""] | UInt[Array, "..."], *,
         dX = M dY / (1 - rate)
 
     Keeps the key alone, a few bytes whatever the size of x: the backward draws M again. The rate is that of
-    *dropping*. It is rounded to a multiple of 2⁻¹⁶, and the scale is that of the rounded rate. Where M is 0 the
+    *dropping*. It is rounded to a multiple of 2⁻³², and the scale is that of the rounded rate. Where M is 0 the
     output is 0 even if x is inf or NaN. Raises ValueError unless 0 <= rate < 1.
     Source: Srivastava et al. (2014), the inverted form.
 

@@ -127,13 +127,13 @@ def _route(wins: Array, ties: Array, dz: Array) -> Array:
 
 @rule
 def power(x: Float[Array, "..."], y: Num[Array, "..."]):
-    """Z = x^y, dx = dz y x^(y-1), dy = dz x^y log x. Keeps x and y.
+    """Z = x^y, dx = dz y x^(y-1), dy = dz x^y log x; an integer y is taken in x's dtype. Keeps x and y.
 
     y = 0 gives dx = 0 even at x = 0; x = 0 with y > 0 gives dy = 0, the limit. For x < 0 and y no integer the value
     is NaN; for x < 0 dy is NaN, since the power is defined at isolated exponents only.
     """
     a, b = broadcast("power", x, y)
-    return jnp.power(a, b), (x, y)
+    return jnp.power(a, b if jnp.issubdtype(b.dtype, jnp.floating) else b.astype(a.dtype)), (x, y)
 
 
 @power.backward

@@ -36,7 +36,7 @@ class Server:
                 outer.requests.append(self.path)
                 outer.answers[self.path](self)
 
-            def log_message(self, *args):
+            def log_message(self, format, *args):
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

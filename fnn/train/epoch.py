@@ -1,0 +1,110 @@
+"""One epoch: a new order of the examples, chunks of steps, and the last smaller batch."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fnn.optim import Optimizer
+from fnn.train.history import Row
+from fnn.train.step import Loss, TrainState, run_remainder, run_steps, take, zero_sums
+
+_CHUNK_SECONDS = 0.25
+_SHUFFLE = 0x5EED  # sets the stream of orders apart from the stream of step keys
+
+
+class Broken(Exception):
+    """A loss or a parameter is no longer finite after this many steps of the epoch."""
+
+    def __init__(self, steps: int):
+        super().__init__(steps)
+        self.steps = steps
+
+
+class Epoch(NamedTuple):
+    """What the epochs of a run have in common."""
+
+    loss: Loss
+    optimizer: Optimizer
+    data: Any
+    count: int
+    batch_size: int
+
+    @property
+    def whole_steps(self) -> int:
+        """How many steps have a full batch."""
+        return self.count // self.batch_size
+
+    @property
+    def steps(self) -> int:
+        """How many steps an epoch has, the smaller last one included."""
+        return -(-self.count // self.batch_size)
+
+    def order(self, train_state: TrainState) -> Any:
+        """Return the order of the examples in the epoch that starts here; None for a full batch, which needs none."""
+        if self.batch_size == self.count:
+            return None
+        return _shuffle(train_state.key, train_state.number, self.count)
+
+    def batch(self, order: Any, index: int) -> Any:
+        """Return the batch of step `index`."""
+        if order is None:
+            return self.data
+        return take(self.data, order[index * self.batch_size : (index + 1) * self.batch_size])
+
+    def zeros(self, train_state: TrainState) -> dict[str, Any]:
+        """Return a zero for each metric; raises as the loss does on wrong shapes, before anything runs."""
+        batch = jax.tree.map(lambda leaf: leaf[: self.batch_size], self.data)
+        params = self.optimizer.params(train_state.optimizer)
+        return zero_sums(self.loss, params, train_state.model, batch, train_state.key)
+
+    def advance(self, train_state: TrainState, sums: dict, order: Any, first: int, last: int):
+        """Run steps first, ..., last - 1; return the train state, the sums, and whether all is finite."""
+        static = {"loss": self.loss, "optimizer": self.optimizer, "batch_size": self.batch_size}
+        whole = min(last, self.whole_steps)
+        finite: Any = True
+        if first < whole or first == last:
+            bounds = np.int32(first), np.int32(whole)
+            train_state, sums, finite = run_steps(train_state, sums, self.data, order, *bounds, **static)
+        if last > self.whole_steps:
+            rows = order[self.whole_steps * self.batch_size :]
+            train_state, sums, finite = run_remainder(train_state, sums, self.data, rows, **static)
+        return train_state, sums, finite
+
+    def run(self, train_state: TrainState, order: Any, report: Callable[[TrainState, int, Row], None]) -> tuple:
+        """Run the whole epoch; return the train state and its row. Raises Broken.
+
+        ``report(train_state, examples done, row)`` is called after each chunk.
+        """
+        # A call of no steps compiles, so the first chunk is timed without it.
+        train_state, sums, _ = self.advance(train_state, self.zeros(train_state), order, 0, 0)
+        jax.block_until_ready(sums)
+        began = time.perf_counter()
+        done, chunk, row = 0, 8, {}
+        while done < self.steps:
+            chunk_began = time.perf_counter()
+            last = min(done + chunk, self.steps)
+            train_state, sums, finite = self.advance(train_state, sums, order, done, last)
+            if not finite:
+                raise Broken(last)
+            seconds = max(time.perf_counter() - chunk_began, 1e-6)
+            chunk = max(1, min(self.steps, 4 * chunk, round((last - done) * _CHUNK_SECONDS / seconds)))
+            done = last
+            row = self._row(train_state, sums, done, time.perf_counter() - began)
+            report(train_state, min(done * self.batch_size, self.count), row)
+        return train_state, row
+
+    def _row(self, train_state: TrainState, sums: dict, done: int, seconds: float) -> Row:
+        examples = min(done * self.batch_size, self.count)
+        means = {name: float(total) * self.batch_size / examples for name, total in jax.device_get(sums).items()}
+        speed = {"seconds": seconds, "samples_per_second": examples / max(seconds, 1e-9)}
+        return {"step": int(train_state.number), **means, **speed}
+
+
+@partial(jax.jit, static_argnames="count")
+def _shuffle(key, number, count):
+    return jax.random.permutation(jax.random.fold_in(jax.random.fold_in(key, _SHUFFLE), number), jnp.arange(count))

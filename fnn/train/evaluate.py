@@ -1,0 +1,69 @@
+"""Evaluate a network: outputs for all examples in one program, then metrics of the whole."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from fnn.layers import Layer
+from fnn.train.metrics import default_metrics
+
+Metrics = Callable[[Any, Any], dict[str, Any]]
+
+
+def predict(net: Layer, params: Any, state: Any, x: Any, *, batch_size: int = 1024) -> Any:
+    """Return the outputs of ``net`` in evaluation for all of x, batch by batch on the device."""
+    return _predict(params, state, jnp.asarray(x), apply=net.apply, batch_size=batch_size)
+
+
+def evaluate(
+    net: Layer, params: Any, state: Any, examples: Any, *, metrics: Metrics = default_metrics, batch_size: int = 1024
+) -> dict[str, float]:
+    """Return ``metrics(outputs, y)`` of the network on the examples, as numbers of Python.
+
+    Metrics see all outputs at once, so they are exact whatever the batch size. By default: loss and accuracy for
+    integer labels, mean squared error otherwise.
+    """
+    if len(examples.x) == 0:
+        raise ValueError("evaluate: there are no examples, wanted at least one.")
+    arrays = jax.tree.map(jnp.asarray, (examples.x, examples.y))
+    found = _evaluate(params, state, *arrays, apply=net.apply, metrics=metrics, batch_size=batch_size)
+    return {name: float(value) for name, value in jax.device_get(found).items()}
+
+
+@partial(jax.jit, static_argnames=("apply", "metrics", "batch_size"))
+def _evaluate(params, state, x, y, *, apply, metrics, batch_size):
+    return metrics(_outputs(params, state, x, apply, batch_size), y)
+
+
+@partial(jax.jit, static_argnames=("apply", "batch_size"))
+def _predict(params, state, x, *, apply, batch_size):
+    return _outputs(params, state, x, apply, batch_size)
+
+
+def _outputs(params, state, x, apply, batch_size):
+    def forward(x):
+        return apply(params, state, x, train=False)[0]
+
+    if len(x) <= batch_size:
+        return forward(x)
+    whole = len(x) // batch_size * batch_size
+    batches = x[:whole].reshape(whole // batch_size, batch_size, *x.shape[1:])
+    outputs = jax.tree.map(lambda leaf: leaf.reshape(whole, *leaf.shape[2:]), lax.map(forward, batches))
+    if whole == len(x):
+        return outputs
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), outputs, forward(x[whole:]))
+
+
+def count_params(params: Any) -> int:
+    """Return the number of parameters in a pytree of arrays.
+
+    >>> import jax.numpy as jnp
+    >>> count_params({"w": jnp.ones((4, 3)), "b": None})
+    12
+    """
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

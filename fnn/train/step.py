@@ -1,0 +1,147 @@
+"""One training step, and many of them in one XLA program.
+
+    step(train_state, batch) -> (train_state, metrics)
+
+is pure. `run_steps` is a loop of steps over data that lie on the device: the number of steps is data, not shape, so
+one compilation serves a chunk of any length, the end of an epoch, and the replay of a failure.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Int
+
+from fnn.optim import Optimizer
+
+Loss = Callable[[Any, Any, Any, Any], tuple[Any, tuple[Any, dict[str, Any]]]]
+Step = Callable[["TrainState", Any], tuple["TrainState", dict[str, Any]]]
+
+
+class TrainState(NamedTuple):
+    """Everything that a training run carries from step to step; donate it whole."""
+
+    optimizer: Any
+    """The optimizer's state, which owns the parameters."""
+    model: Any
+    """The layers' state."""
+    key: Array
+    """The run's key; step number t draws from ``fold_in(key, t)``."""
+    number: Int[Array, ""]
+    """How many steps have been done."""
+
+
+def start(optimizer: Optimizer, params: Any, model: Any, key: Array) -> TrainState:
+    """Return the state before the first step. It shares no buffer with the arguments."""
+    copied_model, copied_key = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (model, key))
+    return TrainState(optimizer.init(params), copied_model, copied_key, jnp.zeros((), jnp.int32))
+
+
+def step(loss: Loss, optimizer: Optimizer) -> Step:
+    """Return the pure training step ``(train_state, batch) -> (train_state, metrics)``; jit and donate it as you like.
+
+    ``loss(params, state, batch, key) -> (scalar, (state, metrics))`` is a plain function; metrics is a dict of
+    scalars, to which the step adds "loss".
+    """
+
+    def one_step(train_state: TrainState, batch: Any) -> tuple[TrainState, dict[str, Any]]:
+        params = optimizer.params(train_state.optimizer)
+        key = jax.random.fold_in(train_state.key, train_state.number)
+        (value, (model, metrics)), grads = value_and_grads(loss, params, train_state.model, batch, key)
+        state, _ = optimizer.update(train_state.optimizer, grads)
+        return TrainState(state, model, train_state.key, train_state.number + 1), {"loss": value, **metrics}
+
+    return one_step
+
+
+def value_and_grads(loss: Loss, params: Any, model: Any, batch: Any, key: Any):
+    """Return ``((loss, (state, metrics)), grads)``, having checked that the loss is what a step needs."""
+
+    def checked(params):
+        result = loss(params, model, batch, key)
+        try:
+            value, (state, metrics) = result
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"the loss returned {_kind(result)}, wanted (scalar, (state, metrics)), metrics a dict that may be empty."
+            ) from None
+        if jnp.shape(value) != ():
+            raise ValueError(f"the loss has shape {jnp.shape(value)}, wanted a scalar; reduce it by mean or sum.")
+        if not isinstance(metrics, dict) or "loss" in metrics:
+            raise TypeError(f'metrics are {_kind(metrics)}, wanted a dict of scalars without the name "loss".')
+        return value, (state, metrics)
+
+    return jax.value_and_grad(checked, has_aux=True)(params)
+
+
+@partial(jax.jit, static_argnames=("loss", "optimizer", "batch_size"), donate_argnames=("train_state", "sums"))
+def run_steps(
+    train_state: TrainState,
+    sums: dict[str, Array],
+    examples: Any,
+    order: Int[Array, " examples"] | None,
+    first: Any,
+    last: Any,
+    *,
+    loss: Loss,
+    optimizer: Optimizer,
+    batch_size: int,
+) -> tuple[TrainState, dict[str, Array], Bool[Array, ""]]:
+    """Run the steps first, ..., last - 1 of an epoch and add their metrics to `sums`.
+
+    Step i takes the examples order[i·batch_size : (i+1)·batch_size]; with order None, all examples as they lie.
+    Also returns whether the loss and every parameter are still finite.
+    """
+    one_step = step(loss, optimizer)
+
+    def body(i, carry):
+        train_state, sums = carry
+        batch = examples
+        if order is not None:
+            batch = take(examples, lax.dynamic_slice(order, (i * batch_size,), (batch_size,)))
+        train_state, metrics = one_step(train_state, batch)
+        return train_state, jax.tree.map(jnp.add, sums, metrics)
+
+    train_state, sums = lax.fori_loop(first, last, body, (train_state, sums))
+    return train_state, sums, _is_finite(optimizer, train_state, sums)
+
+
+@partial(jax.jit, static_argnames=("loss", "optimizer", "batch_size"), donate_argnames=("train_state", "sums"))
+def run_remainder(
+    train_state: TrainState,
+    sums: dict[str, Array],
+    examples: Any,
+    rows: Int[Array, " rows"],
+    *,
+    loss: Loss,
+    optimizer: Optimizer,
+    batch_size: int,
+) -> tuple[TrainState, dict[str, Array], Bool[Array, ""]]:
+    """Run the step of an epoch whose batch is smaller; its metrics count by its share of a batch."""
+    train_state, metrics = step(loss, optimizer)(train_state, take(examples, rows))
+    share = len(rows) / batch_size
+    sums = jax.tree.map(lambda total, value: total + share * value, sums, metrics)
+    return train_state, sums, _is_finite(optimizer, train_state, sums)
+
+
+def _is_finite(optimizer: Optimizer, train_state: TrainState, sums: dict[str, Array]) -> Bool[Array, ""]:
+    leaves = [sums["loss"], *jax.tree.leaves(optimizer.params(train_state.optimizer))]
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
+
+
+def take(examples: Any, rows: Int[Array, " batch"]) -> Any:
+    """Return those rows of every array of the examples."""
+    return jax.tree.map(lambda leaf: leaf.at[rows].get(mode="promise_in_bounds"), examples)
+
+
+def zero_sums(loss: Loss, params: Any, model: Any, batch: Any, key: Array) -> dict[str, Array]:
+    """Return a zero for each metric that the loss gives; raises as the loss does, before anything runs."""
+    (value, (_, metrics)), _ = jax.eval_shape(partial(value_and_grads, loss), params, model, batch, key)
+    return {name: jnp.zeros(leaf.shape, leaf.dtype) for name, leaf in {"loss": value, **metrics}.items()}
+
+
+def _kind(value: Any) -> str:
+    return f"a tuple of {len(value)}" if isinstance(value, tuple) else f"a {type(value).__name__}"
