@@ -1,8 +1,5 @@
 """The suite runs strict: no silent promotion of dtypes or ranks, warnings are errors, shapes are checked."""
 
-import os
-
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 
 from jaxtyping import install_import_hook
 

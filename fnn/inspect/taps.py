@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fnn.layers.scope import Call, observing
+from fnn.layers.scope import Call, contains, observing
 from fnn.rule import rule
 
 Look = Callable[[str, Any], None]
@@ -79,7 +79,7 @@ def find_non_finite(compute: Callable[[Any], tuple[Any, Any]], params: Any) -> N
     first = None
     for path in reversed(order):
         # An outer layer's output is its last inner layer's: name the inner one.
-        if (path, "cotangent") in broken and (first is None or path.startswith(first)):
+        if (path, "cotangent") in broken and (first is None or contains(first, path)):
             first = path
         elif first is not None:
             break

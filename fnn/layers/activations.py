@@ -12,7 +12,7 @@ from fnn.rule import Rule
 def activation(rule: Rule[..., Any]) -> Callable[..., Layer]:
     """Return a function that makes layers y = rule(x, **configuration)."""
     allowed = [p for p in inspect.signature(rule).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    signature = inspect.Signature(allowed, return_annotation=Layer)
+    signature = inspect.Signature(allowed)
 
     def make(**configuration: Any) -> Layer:
         try:

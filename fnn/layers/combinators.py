@@ -103,7 +103,8 @@ def repeat(inner: Layer, times: int) -> Layer:
     def apply(params, state, x, *, key=None, train=False):
         def body(x, each):
             p, s, position = each
-            y, s = inner.apply(p, s, x, key=fold(key, position), train=train)
+            with scope(f"[:{times}]", times):
+                y, s = inner.apply(p, s, x, key=fold(key, position), train=train)
             _need_same(x, y)
             return y, s
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from fnn.layers.scope import Call, LayerError, observe, path, scope
+from fnn.layers.scope import LayerError, observe, path, scope
 
 
 class Apply(Protocol):
@@ -45,8 +45,7 @@ def layer(name: str, init: Callable[[Any, Any], tuple[Any, Any]], apply: Apply) 
         with scope(name):
             x = jax.tree.map(jnp.asarray, x)
             y, new_state = apply(params, state, x, key=key, train=train)
-            y = observe(Call(path(), apply, params, state, x, y, key, train))
-            return y, new_state
+            return observe(apply, params, state, x, y, key, train), new_state
 
     return Layer(scoped_init, scoped_apply)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+_times: ContextVar[int] = ContextVar("fnn_layer_times", default=1)
 _path: ContextVar[tuple[str, ...]] = ContextVar("fnn_layer_path", default=())
 _observer = jax.make_user_context(None)
 
@@ -33,6 +34,8 @@ class Call(NamedTuple):
     y: Any
     key: Any
     train: bool
+    times: int
+    """How often the call runs each time the network does: more than once inside `repeat`."""
 
 
 def path() -> str:
@@ -44,9 +47,9 @@ def path() -> str:
 
 
 @contextlib.contextmanager
-def scope(name: str) -> Iterator[None]:
-    """Enter the layer `name`: errors raised inside are told with their path, once."""
-    token = _path.set((*_path.get(), name))
+def scope(name: str, times: int = 1) -> Iterator[None]:
+    """Enter the layer `name`, which runs `times` times: errors raised inside are told with their path, once."""
+    path_token, times_token = _path.set((*_path.get(), name)), _times.set(_times.get() * times)
     try:
         with jax.named_scope(name):
             yield
@@ -56,7 +59,8 @@ def scope(name: str) -> Iterator[None]:
             raise
         raise LayerError(f"{path()}: {error}") from error
     finally:
-        _path.reset(token)
+        _path.reset(path_token)
+        _times.reset(times_token)
 
 
 def observing(observer: Callable[[Call], Any]):
@@ -64,7 +68,14 @@ def observing(observer: Callable[[Call], Any]):
     return _observer(observer)
 
 
-def observe(call: Call) -> Any:
-    """Show a call to the observer, if there is one, and return the output to go on with."""
+def observe(apply: Callable[..., Any], params: Any, state: Any, x: Any, y: Any, key: Any, train: bool) -> Any:
+    """Show the call of the layer that is being traced to the observer, if any; return the output to go on with."""
     observer = _observer.value
-    return call.y if observer is None else observer(call)
+    if observer is None:
+        return y
+    return observer(Call(path(), apply, params, state, x, y, key, train, _times.get()))
+
+
+def contains(outer: str, inner: str) -> bool:
+    """Return whether the layer at path `inner` stands inside the layer at path `outer`."""
+    return inner.startswith((outer + ".", outer + "["))

@@ -12,9 +12,9 @@ def dropout(x: Float[Array, "..."], key: Key[Array, ""] | UInt[Array, "..."], *,
 
         dX = M dY / (1 - rate)
 
-    Keeps the key alone, a few bytes whatever the size of x: the backward draws M again. The rate is that of
-    *dropping*. It is rounded to a multiple of 2⁻³², and the scale is that of the rounded rate. Where M is 0 the
-    output is 0 even if x is inf or NaN. Raises ValueError unless 0 <= rate < 1.
+    Keeps the key alone, a few bytes whatever the size of x: the backward draws M again; nothing at rate 0. The rate
+    is that of *dropping*. It is rounded to a multiple of 2⁻³², and the scale is that of the rounded rate. Where M is
+    0 the output is 0 even if x is inf or NaN. Raises ValueError unless 0 <= rate < 1.
     Source: Srivastava et al. (2014), the inverted form.
 
     >>> import jax, jax.numpy as jnp
@@ -25,7 +25,7 @@ def dropout(x: Float[Array, "..."], key: Key[Array, ""] | UInt[Array, "..."], *,
     if not 0 <= rate < 1:
         raise ValueError(f"dropout: rate = {rate}, wanted the probability of dropping, 0 <= rate < 1.")
     if rate == 0:
-        return x, key
+        return x, ()
     return kernel.apply(x, key, rate), key
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fnn.optim import Optimizer
 from fnn.train.history import Row
-from fnn.train.step import Loss, TrainState, run_remainder, run_steps, take, zero_sums
+from fnn.train.step import Loss, TrainState, run_remainder, run_steps, take
 
 _CHUNK_SECONDS = 0.25
 _SHUFFLE = 0x5EED  # sets the stream of orders apart from the stream of step keys
@@ -33,6 +33,7 @@ class Epoch(NamedTuple):
     data: Any
     count: int
     batch_size: int
+    metrics: dict[str, jax.ShapeDtypeStruct]
 
     @property
     def whole_steps(self) -> int:
@@ -56,11 +57,9 @@ class Epoch(NamedTuple):
             return self.data
         return take(self.data, order[index * self.batch_size : (index + 1) * self.batch_size])
 
-    def zeros(self, train_state: TrainState) -> dict[str, Any]:
-        """Return a zero for each metric; raises as the loss does on wrong shapes, before anything runs."""
-        batch = jax.tree.map(lambda leaf: leaf[: self.batch_size], self.data)
-        params = self.optimizer.params(train_state.optimizer)
-        return zero_sums(self.loss, params, train_state.model, batch, train_state.key)
+    def zeros(self) -> dict[str, Any]:
+        """Return the sums of the metrics before the first step."""
+        return {name: jnp.zeros(metric.shape, metric.dtype) for name, metric in self.metrics.items()}
 
     def advance(self, train_state: TrainState, sums: dict, order: Any, first: int, last: int):
         """Run steps first, ..., last - 1; return the train state, the sums, and whether all is finite."""
@@ -81,7 +80,7 @@ class Epoch(NamedTuple):
         ``report(train_state, examples done, row)`` is called after each chunk.
         """
         # A call of no steps compiles, so the first chunk is timed without it.
-        train_state, sums, _ = self.advance(train_state, self.zeros(train_state), order, 0, 0)
+        train_state, sums, _ = self.advance(train_state, self.zeros(), order, 0, 0)
         jax.block_until_ready(sums)
         began = time.perf_counter()
         done, chunk, row = 0, 8, {}

@@ -42,7 +42,7 @@ def last_good(epoch: Epoch, before: TrainState, order: Any, broken: int) -> tupl
     good, low, high = before, 0, broken
     while high - low > 1:
         middle = (low + high) // 2
-        trial, _, finite = epoch.advance(copy(good), epoch.zeros(good), order, low, middle)
+        trial, _, finite = epoch.advance(copy(good), epoch.zeros(), order, low, middle)
         if finite:
             good, low = trial, middle
         else:

@@ -21,7 +21,7 @@ from fnn.train.history import History
 from fnn.train.metrics import default_metrics
 from fnn.train.progress import progress as show_progress
 from fnn.train.recorders import Recorder
-from fnn.train.step import Loss, TrainState, start
+from fnn.train.step import Loss, TrainState, metric_shapes, start
 from fnn.train.stopping import Criterion
 
 
@@ -118,7 +118,11 @@ def fit(
     for part in (examples, evaluate):
         _check_labels(net, optimizer, train_state, sample, part, ignore_label)
 
-    one_epoch = Epoch(loss, optimizer, data, count, count if batch_size is None else batch_size)
+    batch_size = count if batch_size is None else batch_size
+    batch = jax.tree.map(lambda leaf: leaf[:batch_size], data)
+    params = optimizer.params(train_state.optimizer)
+    shapes = metric_shapes(loss, params, train_state.model, batch, train_state.key)
+    one_epoch = Epoch(loss, optimizer, data, count, batch_size, shapes)
     history, best, stopped = History(), None, f"all {epochs} epochs are done"
     latest = train_state
     with show_progress(progress, count * epochs) as show:

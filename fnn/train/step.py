@@ -66,7 +66,7 @@ def value_and_grads(loss: Loss, params: Any, model: Any, batch: Any, key: Any):
             value, (state, metrics) = result
         except (TypeError, ValueError):
             raise TypeError(
-                f"the loss returned {_kind(result)}, wanted (scalar, (state, metrics)), metrics a dict that may be empty."
+                f"the loss returned {_kind(result)}, wanted (scalar, (state, metrics)); metrics may be {{}}."
             ) from None
         if jnp.shape(value) != ():
             raise ValueError(f"the loss has shape {jnp.shape(value)}, wanted a scalar; reduce it by mean or sum.")
@@ -137,10 +137,10 @@ def take(examples: Any, rows: Int[Array, " batch"]) -> Any:
     return jax.tree.map(lambda leaf: leaf.at[rows].get(mode="promise_in_bounds"), examples)
 
 
-def zero_sums(loss: Loss, params: Any, model: Any, batch: Any, key: Array) -> dict[str, Array]:
-    """Return a zero for each metric that the loss gives; raises as the loss does, before anything runs."""
+def metric_shapes(loss: Loss, params: Any, model: Any, batch: Any, key: Array) -> dict[str, jax.ShapeDtypeStruct]:
+    """Return the metrics that a step gives, as shapes; raises as the loss does, before anything runs."""
     (value, (_, metrics)), _ = jax.eval_shape(partial(value_and_grads, loss), params, model, batch, key)
-    return {name: jnp.zeros(leaf.shape, leaf.dtype) for name, leaf in {"loss": value, **metrics}.items()}
+    return {"loss": value, **metrics}
 
 
 def _kind(value: Any) -> str:

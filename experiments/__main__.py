@@ -1,0 +1,77 @@
+"""The command line: ``python -m experiments NAME [flags]``. Here stands the list of what there is.
+
+An experiment is one module with a frozen dataclass of settings, whose fields are its flags, and a function
+``run(settings) -> metrics``. Only the one that is asked for is imported, so the list is quick.
+"""
+
+import difflib
+import importlib.util
+import sys
+from typing import NamedTuple
+
+
+class Experiment(NamedTuple):
+    """An entry of the list: where the experiment is, what it shows and how long it takes on two cores."""
+
+    module: str
+    settings: str
+    shows: str
+    takes: str
+
+
+EXPERIMENTS = {
+    "digits": Experiment("experiments.course.digits", "Digits", "learn 8x8 handwritten digits, no download", "10 s"),
+    "mnist": Experiment("experiments.course.mnist", "Mnist", "the lectures' two networks on MNIST or Fashion", "15 s"),
+    "bench": Experiment("experiments.benchmarks.bench", "Bench", "speed and memory against plain JAX", "2 min"),
+}
+
+PACKAGES = ("jax", "tyro", "rich", "matplotlib", "tensorboardX", "sklearn")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the experiment that the arguments name; return the exit code."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(listing(), file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else 2
+    name, *flags = arguments
+    if name not in EXPERIMENTS:
+        print(f"error: {unknown(name)}", file=sys.stderr)
+        return 2
+    if missing := [package for package in PACKAGES if importlib.util.find_spec(package) is None]:
+        print(f'error: {", ".join(missing)} missing; pip install "fnn[experiments]".', file=sys.stderr)
+        return 2
+    try:
+        from experiments.runner import run
+
+        module, settings, shows, _ = EXPERIMENTS[name]
+        return run(name, module, settings, shows, flags)
+    except KeyboardInterrupt:
+        print("interrupted before there was anything to keep.", file=sys.stderr)
+        return 130
+
+
+def listing() -> str:
+    """Return the text that `--help` prints."""
+    width = max(map(len, EXPERIMENTS))
+    shows = max(len(experiment.shows) for experiment in EXPERIMENTS.values())
+    lines = [f"  {name:<{width}}  {e.shows:<{shows}}  {e.takes}" for name, e in EXPERIMENTS.items()]
+    return "\n".join(
+        [
+            "usage: python -m experiments NAME [flags]",
+            "",
+            *lines,
+            "",
+            "python -m experiments NAME --help shows the flags. Plots and metrics go to runs/NAME, or to --out FOLDER.",
+        ]
+    )
+
+
+def unknown(name: str) -> str:
+    """Return the sentence that says there is no such experiment, and which there are."""
+    close = difflib.get_close_matches(name, EXPERIMENTS, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"there is no experiment {name!r}; {hint}There are: {', '.join(EXPERIMENTS)}."
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What a course on neural networks shows, on real images."""
