@@ -1,0 +1,1 @@
+"""Benchmarks: correctness first, then A and B in turn in one process, ratios of medians."""
