@@ -20,8 +20,8 @@ class Experiment(NamedTuple):
 
 
 EXPERIMENTS = {
-    "digits": Experiment("experiments.course.digits", "Digits", "learn 8x8 handwritten digits, no download", "10 s"),
-    "mnist": Experiment("experiments.course.mnist", "Mnist", "the lectures' two networks on MNIST or Fashion", "15 s"),
+    "digits": Experiment("experiments.course.digits", "Digits", "learn 8x8 handwritten digits, no download", "8 s"),
+    "mnist": Experiment("experiments.course.mnist", "Mnist", "the lectures' two networks on MNIST or Fashion", "10 s"),
     "bench": Experiment("experiments.benchmarks.bench", "Bench", "speed and memory against plain JAX", "2 min"),
 }
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 GAP = 0.15
 """The space between images, as a share of an image."""
-LINE = 0.2
+LINE = 0.17
 """The height of a line of text, as a share of an image."""
 
 
@@ -57,17 +57,17 @@ def image_grid(
     Images are grey, dark ink on white, each scaled to its own range; `symmetric` draws signed values instead, blue
     below zero, white at zero and red above. Without images there is only the title.
     """
-    count, height, width = images.shape
+    count = len(images)
     columns = max(1, min(columns, count))
     rows = math.ceil(count / columns)
     lines = max((text.count("\n") + 1 for text in texts), default=0)
     step_x, step_y = 1 + GAP, 1 + GAP + LINE * lines
-    inches = 0.55 if not texts else 1.05
+    inches = 1.15 if texts else 0.55
     size = (max(columns * step_x * inches, 0.09 * len(title)) + 0.2, rows * step_y * inches + 0.5)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
-    axes.set_title(title, fontsize=11)
+    axes.set_title(title, fontsize=11, pad=10)
     for position, image in enumerate(images):
         row, column = divmod(position, columns)
         left, top = column * step_x, row * step_y
@@ -78,9 +78,9 @@ def image_grid(
         if texts:
             axes.text(left + 0.5, top + 1.03, texts[position], ha="center", va="top", fontsize=8)
     axes.set_xlim(-GAP, columns * step_x)
-    axes.set_ylim(max(rows, 1) * step_y, -GAP)
+    axes.set_ylim(max(rows, 1) * step_y - GAP, 0)
     axes.set_aspect("equal")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=120, bbox_inches="tight")
     return path
 
 
@@ -93,14 +93,18 @@ def mistakes(
     names: Sequence[str] | None = None,
     most: int = 40,
 ) -> Path:
-    """Draw the images that are answered wrongly, the surest mistakes first and at most `most`; return `path`."""
-    answers = probabilities.argmax(1)
-    wrong = np.flatnonzero(answers != labels)
-    sure = probabilities[wrong, answers[wrong]]
-    wrong = wrong[np.argsort(-sure, kind="stable")]
-    drawn = wrong[:most]
+    """Draw the images that are answered wrongly, the surest mistakes first and at most `most`; return `path`.
+
+    Under each stand its label, and the network's answer with the probability that the network gave it.
+    """
     names = [str(label) for label in range(probabilities.shape[1])] if names is None else names
-    texts = [f"is {names[labels[i]]}\nanswer {names[answers[i]]}, {probabilities[i, answers[i]]:.0%}" for i in drawn]
+    answers, sure = probabilities.argmax(1), probabilities.max(1)
+    wrong = np.flatnonzero(answers != labels)
+    drawn = wrong[np.argsort(-sure[wrong], kind="stable")][:most]
+    texts = [
+        f"label {names[label]}\nanswer {names[answer]} ({probability:.0%})"
+        for label, answer, probability in zip(*(a[drawn].tolist() for a in (labels, answers, sure)), strict=True)
+    ]
     if len(wrong) == 0:
         title = f"none of {len(labels)} test images is answered wrongly"
     else:

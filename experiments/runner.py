@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import jax
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -95,6 +96,13 @@ def fit(folder: Path, net, loss, optimizer, examples, **options: Any) -> train.R
         raise
     result.plot(folder / "loss.png")
     return result
+
+
+def key(seed: int) -> jax.Array:
+    """Return the key of a seed."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed = {seed}, wanted a number of 32 bits, 0 or greater.")
+    return jax.random.key(seed)
 
 
 def report_interrupted(history: train.History, out: Path) -> int:

@@ -134,7 +134,8 @@ class Rule(Generic[P, Y]):
         if _autodiff.value:
             return self._forward(*arrays, **static)[0]
         try:
-            lowered = self._lower(tuple(static.items()))
+            # With its type, for 1, 1.0 and True are equal and would share what was lowered first.
+            lowered = self._lower(tuple((name, value, type(value)) for name, value in static.items()))
         except TypeError:
             self._reject_unhashable(static)
             raise
@@ -165,10 +166,10 @@ class Rule(Generic[P, Y]):
         bound.apply_defaults()
         return tuple(jax.tree.map(_as_array, argument) for argument in bound.args), bound.kwargs
 
-    def _lower_uncached(self, static_items: tuple[tuple[str, Any], ...]) -> Callable[..., Y]:
+    def _lower_uncached(self, static_items: tuple[tuple[str, Any, type], ...]) -> Callable[..., Y]:
         if self._backward is None:
             raise TypeError(f"rule {self.name} has no backward yet; write one under @{self.name}.backward.")
-        static = dict(static_items)
+        static = {name: value for name, value, _ in static_items}
         forward, backward = self._forward, self._backward
         backward_static = {name: static[name] for name in self._backward_static}
 

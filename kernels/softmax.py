@@ -39,13 +39,17 @@ def log_softmax_backward(log_p: Float[Array, "..."], dl: Float[Array, "..."], ax
     return (wide_dl - jnp.exp(wide(log_p)) * wide_dl.sum(axis, keepdims=True)).astype(dl.dtype)
 
 
-def log_sum_exp(x: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
-    """Return log Σ exp X along the axis, in the accumulation dtype; -inf for a row of -inf."""
+def normaliser(x: Float[Array, "..."], axis: int) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Return m = max X and s = log Σ exp(X - m) along the axis, in the accumulation dtype; log P = X - m - s.
+
+    m is 0 where the maximum is infinite; so a row of -inf has s = -inf and not NaN.
+    """
     maximum = jnp.nan_to_num(_maximum(x, axis), nan=jnp.nan, posinf=0.0, neginf=0.0)
-    total = jnp.log(jnp.exp(wide(x) - maximum).sum(axis, keepdims=True)) + maximum
-    return total.squeeze(axis)
+    log_total = jnp.log(jnp.exp(wide(x) - maximum).sum(axis, keepdims=True))
+    return maximum.squeeze(axis), log_total.squeeze(axis)
 
 
 def _maximum(x: Array, axis: int) -> Array:
     # The shift cancels in value and in gradient, so autodiff of the plain forward need not follow it either.
-    return lax.stop_gradient(wide(x).max(axis, keepdims=True))
+    # The initial value is the maximum of no entries, along an axis of size 0.
+    return lax.stop_gradient(wide(x).max(axis, keepdims=True, initial=-jnp.inf))

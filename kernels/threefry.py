@@ -35,6 +35,16 @@ def bits(key: Array, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
     return high ^ low
 
 
+def fold_in(key: Array, number: int | Array) -> Array:
+    """Return ``jax.random.fold_in(key, number)``, written out for a threefry key so that it fuses as well."""
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    words = jax.random.key_data(key) if typed else key
+    if words.shape != (2,) or (typed and jax.random.key_impl(key) != "threefry2x32"):
+        return jax.random.fold_in(key, number)
+    folded = jnp.stack(block(words[0], words[1], jnp.uint32(0), jnp.asarray(number).astype(jnp.uint32)))
+    return jax.random.wrap_key_data(folded, impl="threefry2x32") if typed else folded
+
+
 def block(k0: Array, k1: Array, x0: Array, x1: Array) -> tuple[Array, Array]:
     """Encrypt the counter (x0, x1) with the key (k0, k1), all uint32."""
     keys = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))

@@ -26,7 +26,7 @@ from experiments.benchmarks.measure import interleave, ratio
 from experiments.runner import console
 from fnn import data, layers, optim, rules, train
 from fnn.train.epoch import Epoch
-from fnn.train.step import metric_shapes, run_steps
+from fnn.train.step import metric_shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ def adam_job(settings: Bench, examples: data.Examples) -> dict[str, Any]:
         "adam_ratio": round(ratio(seconds, "fnn", "autodiff"), 3),
         "adam_microseconds_a_step": round(median(seconds["fnn"]) / steps * 1e6, 1),
         "adam_compile_seconds": round(job.compile_seconds, 2),
-        "adam_compilations": job.compilations,
+        "adam_traces": job.traces,
     }
 
 
@@ -124,7 +124,10 @@ class Job:
     ):
         self.net, self.optimizer, self.key = net, optimizer, jax.random.key(seed)
 
+        self.traces, self.speed = 0, None
+
         def loss(params, state, batch, key):
+            self.traces += 1
             logits, state = net.apply(params, state, batch.x, key=key, train=True)
             return rules.softmax_cross_entropy(logits, batch.y), (state, {})
 
@@ -132,16 +135,10 @@ class Job:
         state = self.start()
         shapes = metric_shapes(loss, optimizer.params(state.optimizer), state.model, batch, self.key)
         self.epoch = Epoch(loss, optimizer, examples, len(examples.x), batch_size, shapes)
-        traced = run_steps._cache_size()
+        self.traces = 0
         began = time.perf_counter()
         jax.block_until_ready(self.epoch.advance(state, self.epoch.zeros(), self.epoch.order(state), 0, 0))
         self.compile_seconds = time.perf_counter() - began
-        self._traced = traced
-
-    @property
-    def compilations(self) -> int:
-        """How often the loop of steps was compiled so far; once, if nothing retraces."""
-        return run_steps._cache_size() - self._traced
 
     def start(self) -> train.TrainState:
         """Return a new train state."""
@@ -149,8 +146,10 @@ class Job:
         return train.start(self.optimizer, params, state, self.key)
 
     def run(self, state: train.TrainState) -> train.TrainState:
-        """Train one epoch."""
-        return self.epoch.run(state, self.epoch.order(state), lambda state, done, row: None)[0]
+        """Train one epoch, in chunks, as fit does after its first."""
+        state, row = self.epoch.run(state, self.epoch.order(state), lambda state, done, row: None, self.speed)
+        self.speed = row["samples_per_second"]
+        return state
 
     def value_and_grads(self, params: list, examples: data.Examples) -> tuple[Any, list]:
         """Return loss and gradients of the network in evaluation, with params and gradients as [(w, b), ...]."""

@@ -35,7 +35,7 @@ def serial(*layers: Layer) -> Layer:
         return tuple(params), tuple(states)
 
     def apply(params, state, x, *, key=None, train=False):
-        _need_entries(params, layers)
+        _need_entries(params, state, layers)
         states = []
         for position, child in enumerate(layers):
             with scope(f"[{position}]"):
@@ -58,7 +58,7 @@ def parallel(*layers: Layer) -> Layer:
         return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
 
     def apply(params, state, x, *, key=None, train=False):
-        _need_entries(params, layers)
+        _need_entries(params, state, layers)
         pairs = []
         for position, child in enumerate(layers):
             with scope(f"[{position}]"):
@@ -71,6 +71,7 @@ def parallel(*layers: Layer) -> Layer:
 
 def residual(inner: Layer) -> Layer:
     """Y = X + inner(X): the cotangent reaches X on both ways. Source: He et al. (2015), arXiv:1512.03385."""
+    _need_layers("residual", (inner,))
 
     def init(key, x):
         params, state = inner.init(key, x)
@@ -91,13 +92,16 @@ def repeat(inner: Layer, times: int) -> Layer:
     params and state are those of `inner` with a leading axis of size `times`; the body is scanned over them, so the
     size of the program does not grow with depth. The layer must give the shape and dtype that it takes.
     """
+    _need_layers("repeat", (inner,))
     if times < 1:
         raise ValueError(f"repeat: times = {times}, wanted at least 1.")
 
     def init(key, x):
         params, state = jax.vmap(lambda k: inner.init(k, x))(jax.random.split(key, times))
-        one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), (params, state))
-        _need_same(x, output_shape(inner, *one, x))
+        one_params, one_state = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), (params, state)
+        )
+        _need_same(x, output_shape(inner, one_params, one_state, x))
         return params, state
 
     def apply(params, state, x, *, key=None, train=False):
@@ -120,10 +124,11 @@ def _need_layers(name: str, layers: tuple) -> None:
             raise TypeError(f"{name}: argument {position} is {child!r}, wanted a Layer{hint}.")
 
 
-def _need_entries(params, layers: tuple) -> None:
-    if not isinstance(params, tuple) or len(params) != len(layers):
-        got = f"{len(params)} entries" if isinstance(params, tuple) else f"a {type(params).__name__}"
-        raise LayerError(f"{path()}: params have {got}, wanted a tuple of {len(layers)}, one for each layer.")
+def _need_entries(params, state, layers: tuple) -> None:
+    for name, given in (("params", params), ("state", state)):
+        if not isinstance(given, tuple) or len(given) != len(layers):
+            got = f"a tuple of {len(given)}" if isinstance(given, tuple) else f"a {type(given).__name__}"
+            raise LayerError(f"{path()}: {name} is {got}, wanted a tuple of {len(layers)}, one entry for each layer.")
 
 
 def _need_same(x, y) -> None:

@@ -8,14 +8,16 @@ its static configuration, so a layer may be reused, compiled, or sent anywhere.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
+from fnn.kernels import threefry
 from fnn.layers.scope import LayerError, observe, path, scope
 
 
+@runtime_checkable
 class Apply(Protocol):
     """The forward of a layer."""
 
@@ -74,7 +76,7 @@ def output_shape(layer: Layer, params: Any, state: Any, x: Any) -> Any:
 
 def fold(key: Any, position: int | jax.Array) -> Any:
     """Return the key of the layer at `position`, None for no key: users never split keys for layers."""
-    return None if key is None else jax.random.fold_in(key, position)
+    return None if key is None else threefry.fold_in(key, position)
 
 
 def need_features(x: Any, features: int | None = None) -> int:

@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
+from fnn.kernels import threefry
+from fnn.kernels.numerics import wide_dtype
 from fnn.optim import Optimizer
 from fnn.train.history import Row
 from fnn.train.step import Loss, TrainState, run_remainder, run_steps, take
@@ -25,7 +29,8 @@ class Broken(Exception):
         self.steps = steps
 
 
-class Epoch(NamedTuple):
+@dataclass(frozen=True)
+class Epoch:
     """What the epochs of a run have in common."""
 
     loss: Loss
@@ -58,8 +63,8 @@ class Epoch(NamedTuple):
         return take(self.data, order[index * self.batch_size : (index + 1) * self.batch_size])
 
     def zeros(self) -> dict[str, Any]:
-        """Return the sums of the metrics before the first step."""
-        return {name: jnp.zeros(metric.shape, metric.dtype) for name, metric in self.metrics.items()}
+        """Return the sums of the metrics before the first step, in float32 or wider."""
+        return {name: jnp.zeros((), wide_dtype(metric.dtype)) for name, metric in self.metrics.items()}
 
     def advance(self, train_state: TrainState, sums: dict, order: Any, first: int, last: int):
         """Run steps first, ..., last - 1; return the train state, the sums, and whether all is finite."""
@@ -74,36 +79,46 @@ class Epoch(NamedTuple):
             train_state, sums, finite = run_remainder(train_state, sums, self.data, rows, **static)
         return train_state, sums, finite
 
-    def run(self, train_state: TrainState, order: Any, report: Callable[[TrainState, int, Row], None]) -> tuple:
+    def run(
+        self,
+        train_state: TrainState,
+        order: Any,
+        report: Callable[[TrainState, int, Row], None],
+        samples_per_second: float | None = None,
+    ) -> tuple[TrainState, Row]:
         """Run the whole epoch; return the train state and its row. Raises Broken.
 
-        ``report(train_state, examples done, row)`` is called after each chunk.
+        ``report(train_state, examples done, row)`` is called after each chunk. The speed of the epoch before sets the
+        size of the chunks; without it, the loop is compiled first and the chunks grow from small ones.
         """
-        # A call of no steps compiles, so the first chunk is timed without it.
-        train_state, sums, _ = self.advance(train_state, self.zeros(), order, 0, 0)
-        jax.block_until_ready(sums)
+        sums, done, row = self.zeros(), 0, {}
+        if samples_per_second is None:
+            train_state, sums, _ = self.advance(train_state, sums, order, 0, 0)
+            jax.block_until_ready(sums)
         began = time.perf_counter()
-        done, chunk, row = 0, 8, {}
         while done < self.steps:
-            chunk_began = time.perf_counter()
-            last = min(done + chunk, self.steps)
+            chunk = 8 if samples_per_second is None else round(samples_per_second / self.batch_size * _CHUNK_SECONDS)
+            last = min(done + max(chunk, 1), self.steps)
             train_state, sums, finite = self.advance(train_state, sums, order, done, last)
             if not finite:
                 raise Broken(last)
-            seconds = max(time.perf_counter() - chunk_began, 1e-6)
-            chunk = max(1, min(self.steps, 4 * chunk, round((last - done) * _CHUNK_SECONDS / seconds)))
             done = last
             row = self._row(train_state, sums, done, time.perf_counter() - began)
+            samples_per_second = row["samples_per_second"]
             report(train_state, min(done * self.batch_size, self.count), row)
         return train_state, row
 
     def _row(self, train_state: TrainState, sums: dict, done: int, seconds: float) -> Row:
         examples = min(done * self.batch_size, self.count)
-        means = {name: float(total) * self.batch_size / examples for name, total in jax.device_get(sums).items()}
+        totals = jax.device_get(sums)
+        means = {name: float(totals[name]) * self.batch_size / examples for name in self.metrics}
         speed = {"seconds": seconds, "samples_per_second": examples / max(seconds, 1e-9)}
         return {"step": int(train_state.number), **means, **speed}
 
 
 @partial(jax.jit, static_argnames="count")
 def _shuffle(key, number, count):
-    return jax.random.permutation(jax.random.fold_in(jax.random.fold_in(key, _SHUFFLE), number), jnp.arange(count))
+    """Return a uniformly random order: that of 64 random bits an example. `jax.random.permutation` sorts twice."""
+    key = threefry.fold_in(threefry.fold_in(key, _SHUFFLE), number)
+    high, low = (threefry.bits(threefry.fold_in(key, half), (count,)) for half in range(2))
+    return lax.sort((high, low, lax.iota(jnp.int32, count)), num_keys=2, is_stable=False)[2]

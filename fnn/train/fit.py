@@ -14,7 +14,7 @@ from fnn.data import check_examples
 from fnn.layers import Layer
 from fnn.optim import Optimizer, solution
 from fnn.train.epoch import Broken, Epoch
-from fnn.train.evaluate import Metrics
+from fnn.train.evaluate import Metrics, check_evaluation
 from fnn.train.evaluate import evaluate as evaluate_network
 from fnn.train.failures import Interrupted, NonFiniteError, copy, explain, last_good
 from fnn.train.history import History
@@ -91,7 +91,8 @@ def fit(
         evaluate: held-out examples, evaluated after each epoch; their metrics are named "test_...".
         metrics: ``(outputs, y) -> dict of scalars`` for the held-out examples.
         stop: criteria that end the run early: `change_below`, `below`, `patience`, or any function of the history.
-        recorders: called after each epoch: `json_lines`, `tensorboard`, or any function of (row, params).
+        recorders: called after each epoch: `json_lines`, `tensorboard`, or any function of (row, params). The params
+            are lent for the call: the next step takes their buffers, so copy what is to be kept.
         progress: whether to show a bar.
         ignore_label: a label outside the classes that the loss ignores.
         resume: a result's ``train_state``, to go on from there.
@@ -101,6 +102,10 @@ def fit(
         NonFiniteError: the loss or a parameter is not finite; it names the step and the layer.
         Interrupted: Ctrl-C. Both carry the result so far.
     """
+    for name, given, kind in (("net", net, Layer), ("optimizer", optimizer, Optimizer)):
+        if not isinstance(given, kind):
+            hint = "; call it to make one" if callable(given) else ""
+            raise TypeError(f"fit: {name} is {given!r}, wanted {kind.__name__}{hint}.")
     if epochs < 1:
         raise ValueError(f"fit: epochs = {epochs}, wanted at least 1.")
     if not hasattr(examples, "x"):
@@ -122,13 +127,15 @@ def fit(
     batch = jax.tree.map(lambda leaf: leaf[:batch_size], data)
     params = optimizer.params(train_state.optimizer)
     shapes = metric_shapes(loss, params, train_state.model, batch, train_state.key)
+    if evaluate is not None:
+        check_evaluation(net, params, train_state.model, evaluate, metrics=metrics)
     one_epoch = Epoch(loss, optimizer, data, count, batch_size, shapes)
     history, best, stopped = History(), None, f"all {epochs} epochs are done"
-    latest = train_state
+    latest, before, speed = train_state, _Snapshot(train_state), None
     with show_progress(progress, count * epochs) as show:
         try:
             for epoch in range(1, epochs + 1):
-                before = _Snapshot(latest)
+                before = _Snapshot(latest) if epoch > 1 else before
                 order = one_epoch.order(latest)
 
                 def report(state, examples_done, row, epoch=epoch):
@@ -137,7 +144,7 @@ def fit(
                     show((epoch - 1) * count + examples_done, {"epoch": epoch, **row})
 
                 try:
-                    latest, row = one_epoch.run(latest, order, report)
+                    latest, row = one_epoch.run(latest, order, report, speed)
                 except Broken as broken:
                     good, index = last_good(one_epoch, before.restore(), order, broken.steps)
                     where = explain(one_epoch, good, order, index)
@@ -149,6 +156,7 @@ def fit(
                     found = evaluate_network(net, params, latest.model, evaluate, metrics=metrics)
                     row |= {f"test_{name}": value for name, value in found.items()}
                 history.rows.append(row)
+                speed = row["samples_per_second"]
                 show(epoch * count, row)
                 for recorder in recorders:
                     recorder(row, params)
@@ -192,11 +200,11 @@ def _non_finite(number: int, epoch: int, where: str, result: Result) -> NonFinit
 
 
 def _check_labels(net: Layer, optimizer: Optimizer, train_state: TrainState, sample, examples, ignore_label) -> None:
-    """Check integer labels against the number of the network's outputs, on the host."""
+    """Check integer labels against the number of the network's outputs, on the host; one output is no class."""
     y = getattr(examples, "y", None)
     params = optimizer.params(train_state.optimizer)
     outputs = jax.eval_shape(lambda p, s, x: net.apply(p, s, x)[0], params, train_state.model, sample)
     if y is None or not np.issubdtype(np.asarray(y).dtype, np.integer) or not hasattr(outputs, "shape"):
         return
-    if outputs.shape[1:-1] == np.shape(y)[1:] and len(outputs.shape) == np.ndim(y) + 1:
+    if outputs.shape[1:-1] == np.shape(y)[1:] and len(outputs.shape) == np.ndim(y) + 1 and outputs.shape[-1] > 1:
         check_examples(examples, classes=outputs.shape[-1], ignore_label=ignore_label)

@@ -1,10 +1,11 @@
 """What happened in a run: one row an epoch, which plots itself."""
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-Row = dict[str, float]
+Row = dict[str, int | float]
 
 
 @dataclass
@@ -18,7 +19,7 @@ class History:
 
     rows: list[Row] = field(default_factory=list)
 
-    def values(self, metric: str) -> list[float]:
+    def values(self, metric: str) -> list[int | float]:
         """Return one metric's value for every epoch."""
         if self.rows and metric not in self.rows[-1]:
             known = ", ".join(self.rows[-1])
@@ -27,10 +28,13 @@ class History:
         return [row[metric] for row in self.rows]
 
     def best_epoch(self, metric: str) -> int:
-        """Return the number of the epoch where the metric was best: smallest, but largest for an accuracy."""
-        values = self.values(metric)
-        wanted = max(values) if metric.endswith("accuracy") else min(values)
-        return values.index(wanted) + 1
+        """Return the number of the epoch where the metric was best: smallest, but largest for an accuracy.
+
+        A NaN is worse than any number.
+        """
+        sign = -1 if metric.endswith("accuracy") else 1
+        values = [math.inf if math.isnan(value) else sign * value for value in self.values(metric)]
+        return values.index(min(values)) + 1
 
     def plot(self, path: str | os.PathLike[str]) -> Path:
         """Draw loss and accuracy over the epochs into a picture (PNG, PDF or SVG by the name's end); return its path.
@@ -39,7 +43,7 @@ class History:
         """
         if not self.rows:
             raise ValueError("there is nothing to plot: the run ended before its first epoch did.")
-        figure_class = _figure_class()
+        figure_class, log_locator = _matplotlib()
         groups = [
             names for kind in ("loss", "accuracy") if (names := [name for name in self.rows[-1] if name.endswith(kind)])
         ]
@@ -54,16 +58,20 @@ class History:
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
             axes.legend()
-            if names[0].endswith("loss") and min(min(self.values(name)) for name in names) > 0:
+            smallest, largest = (choose(choose(self.values(name)) for name in names) for choose in (min, max))
+            if names[0].endswith("loss") and 0 < 10 * smallest < largest:
                 axes.set_yscale("log")
+                axes.yaxis.set_major_locator(log_locator(subs=(1, 2, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")
         path = Path(path)
         figure.savefig(path, dpi=120)
         return path
 
 
-def _figure_class():
+def _matplotlib():
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import LogLocator
     except ImportError as error:
         raise ImportError('plots need matplotlib; pip install "fnn[experiments]".') from error
-    return Figure
+    return Figure, LogLocator

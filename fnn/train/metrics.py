@@ -46,8 +46,11 @@ def mean_squared_error(outputs: Float[Array, "..."], targets: Float[Array, "..."
 
 
 def default_metrics(outputs: Array, y: Array) -> dict[str, Array]:
-    """Return loss and accuracy for integer labels, the mean squared error for anything else."""
-    if jnp.issubdtype(y.dtype, jnp.integer) and outputs.shape[:-1] == y.shape:
+    """Return loss and accuracy for integer labels, the mean squared error for anything else.
+
+    A single output a row is a number and no distribution over classes, whatever the labels are.
+    """
+    if jnp.issubdtype(y.dtype, jnp.integer) and outputs.shape[:-1] == y.shape and outputs.shape[-1] > 1:
         return {"loss": rules.softmax_cross_entropy(outputs, y), "accuracy": accuracy(outputs, y)}
     return {"loss": mean_squared_error(outputs, y.astype(outputs.dtype).reshape(outputs.shape))}
 

@@ -6,6 +6,8 @@ a folder that cannot be written is known before training.
 
 import json
 import os
+import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,21 +39,24 @@ def tensorboard(folder: str | os.PathLike[str]) -> Recorder:
     Needs tensorboardX: ``pip install "fnn[experiments]"``.
     """
     try:
-        from tensorboardX import SummaryWriter
+        from tensorboardX import summary
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event
     except ImportError as error:
         raise ImportError('TensorBoard events need tensorboardX; pip install "fnn[experiments]".') from error
-    writer = SummaryWriter(str(make_folder(Path(folder))))
+    # Not its SummaryWriter, which writes from a thread: what a recorder has recorded is in the file when it returns.
+    writer = EventsWriter(str(make_folder(Path(folder)) / "events"))
 
     def record(row: Row, params: Any) -> None:
-        number = int(row["step"])
-        for name, value in row.items():
-            if name not in ("epoch", "step"):
-                writer.add_scalar(name, value, number)
+        values = [summary.scalar(name, value) for name, value in row.items() if name not in ("epoch", "step")]
         for path, leaf in jax.tree_util.tree_leaves_with_path(params):
             name = jax.tree_util.keystr(path, simple=True, separator="/")
-            writer.add_histogram(name, np.asarray(leaf, np.float32), number)
+            values.append(summary.histogram(name, np.asarray(leaf, np.float32), bins=64))
+        for value in values:
+            writer.write_event(Event(wall_time=time.time(), step=int(row["step"]), summary=value))
         writer.flush()
 
+    weakref.finalize(record, writer.close)
     return record
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Int
 
+from fnn.kernels import threefry
 from fnn.optim import Optimizer
 
 Loss = Callable[[Any, Any, Any, Any], tuple[Any, tuple[Any, dict[str, Any]]]]
@@ -49,7 +50,7 @@ def step(loss: Loss, optimizer: Optimizer) -> Step:
 
     def one_step(train_state: TrainState, batch: Any) -> tuple[TrainState, dict[str, Any]]:
         params = optimizer.params(train_state.optimizer)
-        key = jax.random.fold_in(train_state.key, train_state.number)
+        key = threefry.fold_in(train_state.key, train_state.number)
         (value, (model, metrics)), grads = value_and_grads(loss, params, train_state.model, batch, key)
         state, _ = optimizer.update(train_state.optimizer, grads)
         return TrainState(state, model, train_state.key, train_state.number + 1), {"loss": value, **metrics}
@@ -72,6 +73,14 @@ def value_and_grads(loss: Loss, params: Any, model: Any, batch: Any, key: Any):
             raise ValueError(f"the loss has shape {jnp.shape(value)}, wanted a scalar; reduce it by mean or sum.")
         if not isinstance(metrics, dict) or "loss" in metrics:
             raise TypeError(f'metrics are {_kind(metrics)}, wanted a dict of scalars without the name "loss".')
+        for name, metric in metrics.items():
+            if jnp.shape(metric) != ():
+                raise ValueError(f"the metric {name!r} has shape {jnp.shape(metric)}, wanted a scalar; take its mean.")
+        if jax.tree.map(jnp.shape, state) != jax.tree.map(jnp.shape, model):
+            raise TypeError(
+                "the loss returned a state of another structure than it was given; return the state that net.apply "
+                f"returns: got {jax.tree.structure(state)}, wanted {jax.tree.structure(model)}."
+            )
         return value, (state, metrics)
 
     return jax.value_and_grad(checked, has_aux=True)(params)
@@ -96,16 +105,19 @@ def run_steps(
     Also returns whether the loss and every parameter are still finite.
     """
     one_step = step(loss, optimizer)
+    key, before = train_state.key, train_state.number - first
 
     def body(i, carry):
-        train_state, sums = carry
+        # A small step takes as many microseconds as it has scalars to carry, so key and number follow from i.
+        state, model, sums = carry
         batch = examples
         if order is not None:
             batch = take(examples, lax.dynamic_slice(order, (i * batch_size,), (batch_size,)))
-        train_state, metrics = one_step(train_state, batch)
-        return train_state, jax.tree.map(jnp.add, sums, metrics)
+        after, metrics = one_step(TrainState(state, model, key, before + i), batch)
+        return after.optimizer, after.model, jax.tree.map(_add, sums, metrics)
 
-    train_state, sums = lax.fori_loop(first, last, body, (train_state, sums))
+    state, model, sums = lax.fori_loop(first, last, body, (train_state.optimizer, train_state.model, sums))
+    train_state = TrainState(state, model, key, before + last)
     return train_state, sums, _is_finite(optimizer, train_state, sums)
 
 
@@ -123,8 +135,13 @@ def run_remainder(
     """Run the step of an epoch whose batch is smaller; its metrics count by its share of a batch."""
     train_state, metrics = step(loss, optimizer)(train_state, take(examples, rows))
     share = len(rows) / batch_size
-    sums = jax.tree.map(lambda total, value: total + share * value, sums, metrics)
+    sums = jax.tree.map(lambda total, value: _add(total, value, share), sums, metrics)
     return train_state, sums, _is_finite(optimizer, train_state, sums)
+
+
+def _add(total: Array, value: Any, share: float = 1.0) -> Array:
+    # In the sum's dtype: a metric may be a count, a truth value, or in half precision, which cannot sum an epoch.
+    return total + share * jnp.asarray(value, total.dtype)
 
 
 def _is_finite(optimizer: Optimizer, train_state: TrainState, sums: dict[str, Array]) -> Bool[Array, ""]:

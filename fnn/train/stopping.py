@@ -17,7 +17,7 @@ def change_below(threshold: float, *, metric: str = "loss") -> Criterion:
 
     def criterion(history: History) -> str | None:
         values = history.values(metric)
-        if len(values) < 2 or abs(values[-1] - values[-2]) >= threshold:
+        if len(values) < 2 or not abs(values[-1] - values[-2]) < threshold:
             return None
         return f"{metric} changed by {abs(values[-1] - values[-2]):.3g} in an epoch, less than {threshold:g}"
 

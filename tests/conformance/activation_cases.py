@@ -116,7 +116,7 @@ def along(rule, reference, *axes: int, x=WIDE) -> list[Case]:
 
 
 ACTIVATIONS: list[Case] = [
-    *elementwise(rules.identity, lambda x: x),
+    *elementwise(rules.identity, lambda x: x, scalar=True),
     *elementwise(rules.step, step, {}, {"low": -1.0}, {"high": 2.0, "threshold": 0.5}, kinks=(0.0, 0.5)),
     *elementwise(
         rules.step_straight_through,
@@ -134,7 +134,7 @@ ACTIVATIONS: list[Case] = [
         {},
         {"x": 1.7, "y": 0.4, "z": -0.5},
     ),
-    *elementwise(rules.tanh, np.tanh),
+    *elementwise(rules.tanh, np.tanh, scalar=True),
     *elementwise(rules.gaussian, gaussian, {}, {"mu": 0.3, "sigma": 1.4}),
     *elementwise(rules.relu, lambda x: np.where(x > 0, x, 0.0), kinks=(0.0,)),
     *elementwise(rules.leaky_relu, leaky_relu, {}, {"negative_slope": 0.3}, kinks=(0.0,)),
@@ -175,11 +175,12 @@ ACTIVATIONS: list[Case] = [
         {"threshold": 0.3, "value": -1.5},
         {"threshold": -0.7, "value": 2.0},
         kinks=(0.3, -0.7),
+        scalar=True,
     ),
     *elementwise(rules.exp, np.exp),
     *elementwise(rules.log, np.log, x=uniform("log", 4, 3, low=0.3, high=3.0)),
     *elementwise(rules.sqrt, np.sqrt, x=uniform("sqrt", 4, 3, low=0.3, high=3.0)),
-    *elementwise(rules.square, np.square),
+    *elementwise(rules.square, np.square, scalar=True),
     Case(rules.prelu, "scalar slope", (clear_of(WIDE, 0.0), np.array(-0.3)), {}, prelu, length=24),
     Case(rules.prelu, "slope a feature", (clear_of(WIDE, 0.0), normal("slope", 6)), {}, prelu, length=4),
     Case(rules.prelu, "three axes", (clear_of(BLOCK, 0.0), normal("slope", 4)), {}, prelu, length=6),

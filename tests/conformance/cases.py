@@ -55,14 +55,13 @@ def distribution(name: str, *shape: int) -> np.ndarray:
     return rows / rows.sum(-1, keepdims=True)
 
 
-def elementwise(rule, reference, *configurations: dict[str, Any], kinks=(), x=None, surrogate=None) -> list[Case]:
-    """Return a case a configuration, on a matrix and, for the first, on a scalar."""
-    x = normal(rule.name, 4, 3, scale=2.5) if x is None else x
+def elementwise(rule, reference, *configurations, kinks=(), x=None, surrogate=None, scalar=False) -> list[Case]:
+    """Return a case for each configuration, a dict of the keywords, on a matrix; and one on a scalar if asked."""
+    x = clear_of(normal(rule.name, 4, 3, scale=2.5) if x is None else x, *kinks)
     configurations = configurations or ({},)
-
-    def row(label, x, static):
-        points = kinks(**static) if callable(kinks) else kinks
-        return Case(rule, label, (clear_of(x, *points),), static, reference, surrogate)
-
-    rows = [row(",".join(f"{k}={v}" for k, v in static.items()) or "default", x, static) for static in configurations]
-    return [*rows, row("scalar", x[1, 1], configurations[0])]
+    labels = [",".join(f"{key}={value}" for key, value in static.items()) or "default" for static in configurations]
+    rows = [
+        Case(rule, label, (x,), static, reference, surrogate)
+        for label, static in zip(labels, configurations, strict=True)
+    ]
+    return [*rows, Case(rule, "scalar", (x[1, 1],), configurations[0], reference, surrogate)] if scalar else rows

@@ -69,7 +69,14 @@ BATCHES = {"no batch axis": (), "one batch axis": (4,), "two batch axes": (2, 3)
 
 PRODUCTS: list[Case] = [
     *(
-        Case(rules.linear, f"{label}, {'bias' if bias else 'no bias'}", (normal("x", *batch, 5), W, *bias), {}, linear, length=6)
+        Case(
+            rules.linear,
+            f"{label}, {'bias' if bias else 'no bias'}",
+            (normal("x", *batch, 5), W, *bias),
+            {},
+            linear,
+            length=6,
+        )
         for label, batch in BATCHES.items()
         for bias in ((), (B,))
     ),

@@ -34,16 +34,18 @@ def weights_of(*shape: int) -> np.ndarray:
     return uniform("weights", *shape, low=0.2, high=1.7)
 
 
-def reductions(rule, each, *arrays, after=(), weights=None, label="", **static) -> list[Case]:
-    """Return the cases of a loss on arrays: every reduction weighted, the mean also without; squared_error all six."""
-    reference = reduced(each, len(arrays))
-    weights = weights_of(len(arrays[0])) if weights is None else weights
+ALL = (("mean", False), ("mean", True), ("sum", False), ("sum", True), ("none", False), ("none", True))
+SOME = (("mean", False), ("mean", True), ("none", True))  # the reductions are written once, for all losses
+
+
+def reductions(rule, each, *arrays, after=(), which=SOME, label="", **static) -> list[Case]:
+    """Return the cases of a loss on arrays, one a reduction with or without weights."""
     rows = []
-    for reduction in ("mean", "sum", "none"):
-        for given in (None, weights) if reduction == "mean" or rule is rules.squared_error else (weights,):
-            name = f"{label + ' ' if label else ''}{reduction}{'' if given is None else ' weighted'}"
-            keywords = {} if reduction == "mean" else {"reduction": reduction}
-            rows.append(Case(rule, name, (*arrays, given, *after), static | keywords, reference, length=12))
+    for reduction, weighted in which:
+        name = f"{label + ' ' if label else ''}{reduction}{' weighted' if weighted else ''}"
+        keywords = {} if reduction == "mean" else {"reduction": reduction}
+        arguments = (*arrays, weights_of(len(arrays[0])) if weighted else None, *after)
+        rows.append(Case(rule, name, arguments, static | keywords, reduced(each, len(arrays)), length=12))
     return rows
 
 
@@ -132,7 +134,7 @@ SCE, NLL, GNLL = rules.softmax_cross_entropy, rules.negative_log_likelihood, rul
 VARIANCE = uniform("variance", 4, 3, low=0.3, high=2.0)
 
 REGRESSION: list[Case] = [
-    *reductions(rules.squared_error, lambda p, t: (p - t) ** 2, P, T),
+    *reductions(rules.squared_error, lambda p, t: (p - t) ** 2, P, T, which=ALL),
     one(rules.squared_error, lambda p, t: (p - t) ** 2, "weight an entry", P, T, weights_of(4, 3), index=2),
     one(rules.squared_error, lambda p, t: (p - t) ** 2, "integer targets", P, LABELS[:, None] + LABELS[:3], index=2),
     *reductions(rules.half_squared_error, lambda p, t: (p - t) ** 2 / 2, P, T),
@@ -160,6 +162,7 @@ CLASSIFICATION: list[Case] = [
         LABELS_IGNORED,
         label="everything",
         after=(CLASS_WEIGHTS,),
+        which=ALL,
         ignore_label=-100,
         label_smoothing=0.2,
     ),

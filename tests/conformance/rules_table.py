@@ -14,9 +14,15 @@ from loss_cases import LOSSES
 CASES: dict[str, Case] = {
     case.name: case for case in (*ACTIVATIONS, *GATES, *PRODUCTS, *REDUCTIONS, *PENALTIES, *LOSSES)
 }
-LAST = {case.rule.name: name for name, case in CASES.items()}
-FIRST = {case.rule.name: name for name, case in reversed(CASES.items())}
-FIRST_AND_LAST: list[str] = sorted({*FIRST.values(), *LAST.values()})
+
+
+def richness(case: Case) -> int:
+    """Count the arguments and options that a case gives, and the axes of the first."""
+    return 4 * (sum(x is not None for x in case.arguments) + len(case.static)) + np.ndim(case.arguments[0])
+
+
+# The case of each rule that asks the most of it.
+RICHEST: list[str] = list({case.rule.name: case.name for case in sorted(CASES.values(), key=richness)}.values())
 
 
 def is_float(leaf: Any) -> bool:

@@ -1,6 +1,6 @@
 """Functions that saturate: the sigmoids, tanh, softsign, and their piecewise linear stand-ins.
 
-Every derivative is in terms of the output, which the next layer keeps anyway.
+Every derivative but hard_tanh's is in terms of the output, which the next layer keeps anyway.
 """
 
 import jax.numpy as jnp
@@ -104,16 +104,17 @@ def hard_sigmoid_derivative(y):
 
 @elementwise
 def hard_tanh(x: Float[Array, "..."], *, low: float = -1.0, high: float = 1.0):
-    """Y = min(max(X, low), high), dX = dY where low < Y < high, else 0, the kinks included. Keeps Y.
+    """Y = min(max(X, low), high), dX = dY where low < X < high, else 0, the kinks included. Keeps X.
 
-    Raises ValueError unless low < high. Source: Collobert (2004).
+    The output does not do: in half precision a saturated Y is high rounded, which may be below high. Raises
+    ValueError unless low < high. Source: Collobert (2004).
     """
     if not low < high:
         raise ValueError(f"hard_tanh: low = {low} and high = {high}, wanted low < high.")
     return jnp.clip(x, low, high)
 
 
-@hard_tanh.from_output
-def hard_tanh_derivative(y, *, low, high):
+@hard_tanh.from_input
+def hard_tanh_derivative(x, *, low, high):
     """1 inside."""
-    return (y > low) & (y < high)
+    return (x > low) & (x < high)

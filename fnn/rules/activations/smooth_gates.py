@@ -2,7 +2,7 @@
 
 None of them is monotonic (tanh shrink apart, whose output has no closed inverse), so the input is kept, once, and
 the gate computed again: autodiff keeps the input and two or three intermediate arrays. At -inf the products are
--inf times 0, which is NaN, as in every framework; at +inf the value is +inf.
+-inf times 0, which is NaN, as in every framework; at +inf the value is +inf and the derivative NaN (hard swish: 1).
 """
 
 import math

@@ -99,9 +99,9 @@ def softmax_cross_entropy(
 
     Integer labels equal to `ignore_label` have value and gradient 0 and do not count in the mean; with class weights
     a mean over integer labels divides by the sum of the weights a_y, as in PyTorch. A label outside 0..classes-1 is
-    NaN (on the host, `fnn.data.check_examples` names it). Keeps z, lse (one number a row) and the targets; the
-    probabilities are made again. Stable: exact for |z| up to the largest float. Source: Bishop (2006), 4.3.4;
-    smoothing: Szegedy et al. (2016).
+    NaN (on the host, `fnn.data.check_examples` names it). Keeps z, its maximum and lse less the maximum (two numbers
+    a row), and the targets; the probabilities are made again. Stable: exact for |z| up to the largest float.
+    Source: Bishop (2006), 4.3.4; smoothing: Szegedy et al. (2016).
 
     >>> import jax.numpy as jnp
     >>> round(float(softmax_cross_entropy(jnp.zeros((1, 10)), jnp.array([3]))), 4)          # ln 10
@@ -112,33 +112,32 @@ def softmax_cross_entropy(
     name = "softmax_cross_entropy"
     t = _targets(name, logits, targets, label_smoothing)
     u = t if class_weights is None else t * _class_row(name, class_weights, t)
-    value, lse = kernel.forward(logits, u)
+    value, norm = kernel.forward(logits, u)
     value = _poison(value, targets, logits.shape[-1], ignore_label)
-    saved = (logits, lse, targets, class_weights)
+    saved = (logits, norm, targets, class_weights)
     return _with_mass(value, targets, class_weights, logits.shape[-1], ignore_label), saved
 
 
 @softmax_cross_entropy.each_backward
 def softmax_cross_entropy_backward(saved, dvalues, *, label_smoothing, ignore_label):
     """Dz = dℓ (P Σ a t - a t), dt = dℓ (1 - ε) a (lse - z), da = Σ dℓ t (lse - z) + Σ dm at the label."""
-    logits, lse, targets, class_weights = saved
+    logits, norm, targets, class_weights = saved
     dvalues, dmass = dvalues if isinstance(dvalues, tuple) else (dvalues, None)
     dvalues = _counted(dvalues, targets, ignore_label)
     t = _targets("softmax_cross_entropy", logits, targets, label_smoothing)
-    smoothing_row = label_smoothing if label_smoothing else None
     if class_weights is None:
-        dz = kernel.backward(logits, lse, t, None if _is_labels(targets) else t.sum(-1), dvalues)
+        dz = kernel.backward(logits, norm, t, None if _is_labels(targets) else t.sum(-1), dvalues)
         row, dclass_weights = 1.0, None
     else:
         row = _class_row("softmax_cross_entropy", class_weights, t)
         u = t * row
-        dz = kernel.backward(logits, lse, u, u.sum(-1), dvalues)
+        dz = kernel.backward(logits, norm, u, u.sum(-1), dvalues)
         leading = tuple(range(t.ndim - 1))
-        dclass_weights = (dvalues[..., None] * t * kernel.surprisal(logits, lse, u)).sum(leading)
+        dclass_weights = (dvalues[..., None] * t * kernel.surprisal(logits, norm, u)).sum(leading)
         if dmass is not None and _is_labels(targets):
             label = _targets("softmax_cross_entropy", logits, targets)
             dclass_weights += (_counted(dmass, targets, ignore_label)[..., None] * label).sum(leading)
-    dt = dvalues[..., None] * (1 - (smoothing_row or 0.0)) * row * (lse[..., None] - wide(logits))
+    dt = dvalues[..., None] * (1 - label_smoothing) * row * kernel.surprisal(logits, norm)
     return dz, _soft_only(targets, dt), dclass_weights
 
 

@@ -60,9 +60,10 @@ def multiclass_hinge(scores: Float[Array, "*batch classes"], labels: Int[Array, 
     outside the classes is NaN. PyTorch's MultiMarginLoss divides this sum by the number of classes.
     Source: Weston and Watkins (1999).
     """
-    if labels.shape != scores.shape[:-1]:
+    if scores.ndim == 0 or labels.shape != scores.shape[:-1]:
         raise ValueError(
-            f"multiclass_hinge: scores have shape {scores.shape} and labels {labels.shape}, wanted {scores.shape[:-1]}."
+            f"multiclass_hinge: scores have shape {scores.shape} and labels {labels.shape}, wanted scores "
+            "(..., classes) and a label for each row of them."
         )
     s, is_label = wide(scores), _is_label(scores, labels)
     inside = _excess(s, is_label, margin)

@@ -1,0 +1,76 @@
+"""The table of every public layer: LAYERS, by name, each with the shape of an example's input.
+
+Inputs are random and non-constant, and so are the parameters that a row is studied at: biases are not 0, scales not 1.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from cases import generator
+
+from fnn import layers
+from fnn.layers import Layer
+
+BATCH = 4
+
+
+class Row(NamedTuple):
+    """One layer: how it is made, and the shapes of its input, the batch left out; several for a tuple of branches."""
+
+    make: Callable[[], Layer]
+    shapes: tuple[tuple[int, ...], ...] = ((6,),)
+    stochastic: bool = False
+    surrogate: bool = False  # whether the backward is on purpose not the derivative of the forward
+
+
+def small() -> Layer:
+    """Return a layer with parameters that keeps the shape."""
+    return layers.serial(layers.dense(6), layers.tanh())
+
+
+LAYERS: dict[str, Row] = {
+    **{
+        name: Row(getattr(layers, name))
+        for name in (
+            *("identity", "step", "ramp", "gaussian"),
+            *("sigmoid", "general_sigmoid", "tanh", "softsign", "log_sigmoid", "hard_sigmoid", "hard_tanh"),
+            *("relu", "leaky_relu", "relu6", "squared_relu", "elu", "celu", "selu", "softplus"),
+            *("gelu", "gelu_tanh", "silu", "swish", "mish", "hard_swish", "tanh_shrink", "soft_shrink", "hard_shrink"),
+            *("softmax", "softmin", "log_softmax", "glu", "swiglu", "geglu", "maxout", "prelu", "bias", "scale"),
+        )
+    },
+    "step_straight_through": Row(layers.step_straight_through, surrogate=True),
+    "threshold": Row(lambda: layers.threshold(threshold=0.3, value=-1.5)),
+    "general_sigmoid-configured": Row(lambda: layers.general_sigmoid(x=1.7, y=0.4, z=-0.5)),
+    "softmax-axis": Row(lambda: layers.softmax(axis=1), ((3, 2),)),
+    "prelu-per_feature": Row(lambda: layers.prelu(per_feature=True)),
+    "dense": Row(lambda: layers.dense(5)),
+    "dense-no bias": Row(lambda: layers.dense(5, bias=False)),
+    "dense-three axes": Row(lambda: layers.dense(5), ((3, 2),)),
+    "dropout": Row(lambda: layers.dropout(0.4), stochastic=True),
+    "flatten": Row(layers.flatten, ((3, 2),)),
+    "reshape": Row(lambda: layers.reshape(3, -1)),
+    "concatenate": Row(layers.concatenate, ((6,), (3,))),
+    "add": Row(layers.add, ((6,), (6,), (6,))),
+    "serial": Row(lambda: layers.serial(small(), layers.dropout(0.3), layers.dense(2)), stochastic=True),
+    "serial-empty": Row(layers.serial),
+    "parallel": Row(lambda: layers.parallel(small(), layers.identity(), layers.dropout(0.3)), stochastic=True),
+    "residual": Row(lambda: layers.residual(small())),
+    "repeat": Row(lambda: layers.repeat(layers.serial(small(), layers.dropout(0.3)), 3), stochastic=True),
+    "repeat-of a residual": Row(lambda: layers.repeat(layers.residual(small()), 2)),
+}
+
+
+def inputs(name: str, batch: int = BATCH) -> Any:
+    """Return a random float64 input of the row `name`: an array, or the tuple of branches."""
+    draw = generator("layer " + name)
+    xs = tuple(np.asarray(1.5 * draw.normal(size=(batch, *shape))) for shape in LAYERS[name].shapes)
+    return xs if len(xs) > 1 else xs[0]
+
+
+def moved(name: str, params: Any) -> Any:
+    """Return the parameters moved to a random place, so that none is a constant."""
+    draw = generator("params " + name)
+    return jax.tree.map(lambda leaf: np.asarray(leaf + 0.5 * draw.normal(size=leaf.shape), leaf.dtype), params)

@@ -1,0 +1,76 @@
+"""Paths and observers: who is being traced, and who looks on."""
+
+import jax
+import numpy as np
+import pytest
+
+from fnn import layers
+from fnn.layers import LayerError
+from fnn.layers.scope import contains, observing, path, scope
+
+X = np.ones((2, 3), np.float32)
+
+
+def test_paths_nest_and_are_left_again():
+    with scope("serial"), scope("[1]"), scope("dense"):
+        assert path() == "serial[1].dense"
+    assert path() == ""
+
+
+def test_a_path_is_left_when_an_error_passes():
+    for _ in range(2):
+        with pytest.raises(LayerError, match=r"^a\.b: one$"), scope("a"), scope("b"):
+            raise ValueError("one")
+        assert path() == ""
+
+
+def test_only_sentences_of_rules_and_layers_get_a_path():
+    for error in (KeyError("x"), KeyboardInterrupt(), LayerError("told already"), UnicodeError("a ValueError")):
+        with pytest.raises(type(error)) as raised, scope("a"):
+            raise error
+        assert raised.value is error
+
+
+def test_a_tracer_error_of_a_users_layer_stays_what_it_is():
+    branch = layers.layer("branch", lambda key, x: ((), ()), lambda p, s, x, **_: (x if x.sum() > 0 else -x, s))
+    with pytest.raises(jax.errors.TracerBoolConversionError):
+        jax.jit(lambda x: branch.apply((), (), x))(X)
+
+
+def test_an_observer_sees_each_call_inner_before_outer_and_may_replace_the_output():
+    net = layers.serial(layers.dense(2), layers.repeat(layers.residual(layers.relu()), 3))
+    params, state = net.init(jax.random.key(0), X)
+    apply = jax.jit(lambda params, x: net.apply(params, state, x)[0])
+    plain = apply(params, X)
+    seen = []
+
+    def observer(call):
+        seen.append((call.path, call.times))
+        return call.y + 1 if call.path == "serial" else call.y
+
+    with observing(observer):
+        watched = apply(params, X)
+    inside = "serial[1].repeat[:3].residual"
+    assert list(dict.fromkeys(seen)) == [
+        ("serial[0].dense", 1),
+        (f"{inside}.relu", 3),
+        (inside, 3),
+        ("serial[1].repeat", 1),
+        ("serial", 1),
+    ]
+    np.testing.assert_allclose(watched, plain + 1)
+    seen.clear()
+    np.testing.assert_array_equal(apply(params, X), plain)  # the program without the observer is still there
+    assert seen == []
+
+
+def test_contains():
+    assert contains("serial", "serial[0].dense") and contains("serial[0]", "serial[0].dense")
+    assert not contains("serial[1]", "serial[10].dense") and not contains("a", "a") and not contains("a", "ab.c")
+
+
+def test_paths_are_in_the_compiled_program():
+    net = layers.serial(layers.dense(2), layers.tanh())
+    params, state = net.init(jax.random.key(0), X)
+    text = jax.jit(lambda params, x: net.apply(params, state, x)[0]).lower(params, X).as_text(debug_info=True)
+    assert "serial/[0]/dense" in text and "serial/[1]/tanh" in text

@@ -1,0 +1,136 @@
+"""Wrong arguments are refused with a sentence: who speaks, what was given, what was wanted.
+
+A user meets these without the run-time checks of the annotations, which the suite has on; so they are off here.
+"""
+
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import pytest
+
+from fnn import rules
+
+
+@pytest.fixture(autouse=True)
+def without_run_time_checks():
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
+
+
+def f(*shape):
+    return np.ones(shape, np.float32)
+
+
+def i(*shape):
+    return np.ones(shape, np.int32)
+
+
+KEY = jax.random.PRNGKey(0)
+CE, NLL = rules.softmax_cross_entropy, rules.negative_log_likelihood
+
+# the call: rule, arguments, configuration; the error; words of its sentence
+WRONG = [
+    (rules.linear, (f(2, 3), f(4, 5)), {}, ValueError, ["linear", "(2, 3)", "(4, 5)", "in_features"]),
+    (rules.linear, (f(), f(4, 5)), {}, ValueError, ["linear", "()"]),
+    (rules.linear, (f(2, 3), f(3)), {}, ValueError, ["linear", "w (3,)"]),
+    (rules.linear, (f(2, 3), f(3, 5), f(3)), {}, ValueError, ["linear", "b has shape (3,)", "(5,)"]),
+    (rules.matmul, (f(3), f(3, 5)), {}, ValueError, ["matmul", "(3,)", "dot"]),
+    (rules.matmul, (f(2, 3), f(4, 5)), {}, ValueError, ["matmul", "(2, 3)", "(4, 5)"]),
+    (rules.matmul, (f(2, 2, 3), f(3, 3, 5)), {}, ValueError, ["matmul", "(2,)", "(3,)", "broadcast"]),
+    (rules.bilinear, (f(2, 3), f(2, 4), f(3, 5, 6)), {}, ValueError, ["bilinear", "(2, 4)", "(3, 5, 6)"]),
+    (rules.bilinear, (f(2, 3), f(3, 4), f(3, 4, 6)), {}, ValueError, ["bilinear", "same leading axes"]),
+    (rules.bilinear, (f(3), f(4), f(3, 4, 6), f(5)), {}, ValueError, ["bilinear", "b has shape (5,)", "(6,)"]),
+    *(
+        (rule, (f(2, 3), f(4)), {}, ValueError, [rule.name, "(2, 3)", "(4,)", "broadcast"])
+        for rule in (
+            rules.add,
+            rules.subtract,
+            rules.multiply,
+            rules.divide,
+            rules.maximum,
+            rules.minimum,
+            rules.power,
+        )
+    ),
+    (rules.copy, (f(2),), {"count": 0}, ValueError, ["copy", "count = 0", "at least 1"]),
+    (rules.sum, (f(2, 3),), {"axis": 2}, ValueError, ["sum", "axis = 2", "2 axes"]),
+    (rules.mean, (f(2, 3),), {"axis": (0, -2)}, ValueError, ["mean", "(0, -2)", "distinct"]),
+    (rules.dot, (f(2), f(3)), {}, ValueError, ["dot", "(2,)", "(3,)"]),
+    (rules.dot, (f(), f()), {}, ValueError, ["dot", "at least one axis"]),
+    (rules.dropout, (f(2), KEY), {"rate": 1.0}, ValueError, ["dropout", "rate = 1.0", "0 <= rate < 1"]),
+    (rules.dropout, (f(2), KEY), {"rate": -0.1}, ValueError, ["dropout", "rate = -0.1"]),
+    (rules.dropout, (f(2), KEY), {"rate": float("nan")}, ValueError, ["dropout", "rate = nan"]),
+    (rules.relu, (i(2),), {}, TypeError, ["relu", "int32", "floating point"]),
+    (rules.tanh, (f(2).astype(np.complex64),), {}, TypeError, ["tanh", "complex64", "floating point"]),
+    (rules.elu, (f(2),), {"alpha": 0.0}, ValueError, ["elu", "alpha = 0.0", "positive"]),
+    (rules.celu, (f(2),), {"alpha": -1.0}, ValueError, ["celu", "alpha = -1.0", "positive"]),
+    (rules.softplus, (f(2),), {"beta": 0.0}, ValueError, ["softplus", "beta = 0.0", "positive"]),
+    (rules.leaky_relu, (f(2),), {"negative_slope": 0.0}, ValueError, ["leaky_relu", "= 0.0", "relu"]),
+    (rules.prelu, (f(2, 3), f(2)), {}, ValueError, ["prelu", "slope", "(2,)", "(3,)"]),
+    (rules.hard_tanh, (f(2),), {"low": 1.0, "high": 1.0}, ValueError, ["hard_tanh", "low < high"]),
+    (rules.soft_shrink, (f(2),), {"lambd": -1.0}, ValueError, ["soft_shrink", "lambd = -1.0"]),
+    (rules.hard_shrink, (f(2),), {"lambd": float("nan")}, ValueError, ["hard_shrink", "lambd = nan"]),
+    (rules.ramp, (f(2),), {"c": 1.0}, ValueError, ["ramp", "c < d"]),
+    (rules.gaussian, (f(2),), {"sigma": 0.0}, ValueError, ["gaussian", "sigma = 0.0"]),
+    *(
+        (rule, (f(2, 4),), {"axis": 2}, ValueError, [rule.name, "(2, 4)"])
+        for rule in (rules.softmax, rules.softmin, rules.log_softmax, rules.glu, rules.swiglu, rules.geglu)
+    ),
+    *(
+        (rule, (f(2, 3),), {}, ValueError, [rule.name, "(2, 3)", "even"])
+        for rule in (rules.glu, rules.swiglu, rules.geglu)
+    ),
+    (rules.maxout, (f(2, 3),), {}, ValueError, ["maxout", "(2, 3)", "pieces = 2"]),
+    (rules.maxout, (f(2, 3),), {"pieces": 0}, ValueError, ["maxout", "pieces = 0"]),
+    *(
+        (rule, (f(4, 1), f(4)), {}, ValueError, [rule.name, "(4, 1)", "(4,)", "does not broadcast"])
+        for rule in (
+            rules.squared_error,
+            rules.half_squared_error,
+            rules.absolute_error,
+            rules.huber,
+            rules.poisson_nll,
+            rules.binary_cross_entropy,
+            rules.sigmoid_cross_entropy,
+            rules.kl_divergence,
+            rules.hinge,
+            rules.squared_hinge,
+            rules.cosine_distance,
+        )
+    ),
+    (rules.gaussian_nll, (f(4), f(4), f(1)), {}, ValueError, ["gaussian_nll", "variance (1,)"]),
+    (rules.triplet_margin, (f(4, 2), f(4, 2), f(4, 3)), {}, ValueError, ["triplet_margin", "negative (4, 3)"]),
+    (rules.huber, (f(4), f(4)), {"delta": 0.0}, ValueError, ["huber", "delta = 0.0"]),
+    (rules.squared_error, (f(4), f(4)), {"reduction": "avg"}, ValueError, ["squared_error", "'avg'", "'mean'"]),
+    (rules.squared_error, (f(4, 2), f(4, 2), f(2)), {}, ValueError, ["squared_error", "weights", "(2,)", "(4, 2)"]),
+    (rules.multiclass_hinge, (f(4, 3), i(3)), {}, ValueError, ["multiclass_hinge", "(4, 3)", "(3,)", "classes"]),
+    (rules.multiclass_hinge, (f(), i()), {}, ValueError, ["multiclass_hinge", "()", "classes"]),
+    (CE, (f(4, 3), i(4, 3)), {}, ValueError, ["softmax_cross_entropy", "(4, 3)", "integer labels", "(4,)"]),
+    (CE, (f(4, 3), f(4)), {}, ValueError, ["softmax_cross_entropy", "distributions", "(4,)", "(4, 3)"]),
+    (CE, (f(4, 3), np.ones(4, bool)), {}, TypeError, ["softmax_cross_entropy", "bool", "integer labels"]),
+    (CE, (f(4, 3), i(4), None, f(4)), {}, ValueError, ["softmax_cross_entropy", "class_weights", "(4,)", "(3,)"]),
+    (CE, (f(4, 3), i(4), f(3)), {}, ValueError, ["softmax_cross_entropy", "weights", "(3,)", "(4,)"]),
+    (CE, (f(4, 3), i(4)), {"label_smoothing": 1.0}, ValueError, ["softmax_cross_entropy", "label_smoothing = 1.0"]),
+    (CE, (f(), i()), {}, ValueError, ["softmax_cross_entropy", "()"]),
+    (rules.cross_entropy, (f(4, 3), i(3)), {}, ValueError, ["cross_entropy", "(4, 3)", "(3,)"]),
+    (NLL, (f(4, 3), i(3)), {}, ValueError, ["negative_log_likelihood", "(4, 3)", "(3,)"]),
+    (NLL, (f(4, 3), i(4), None, f(2)), {}, ValueError, ["negative_log_likelihood", "class_weights", "(2,)"]),
+]
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)), ids=lambda k: f"{WRONG[k][0].name}-{k}")
+def test_wrong_arguments_are_refused_in_a_sentence(number):
+    rule, arguments, static, error, words = WRONG[number]
+    with pytest.raises(error) as caught:
+        jax.eval_shape(lambda *a: rule(*a, **static), *arguments)
+    missing = [word for word in words if word not in str(caught.value)]
+    assert not missing, f"{missing} not in: {caught.value}"
+
+
+def test_the_right_call_beside_each_wrong_one_passes():
+    jax.eval_shape(CE, f(4, 3), i(4), f(4), f(3))
+    jax.eval_shape(rules.linear, f(2, 3), f(3, 5), f(5))
+    assert jnp.isfinite(rules.squared_error(f(4, 2), f(4, 2), f(4)))
