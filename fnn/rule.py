@@ -185,6 +185,7 @@ class Rule(Generic[P, Y]):
         def pull(kept, dy):
             saved, primals = kept
             leaves, tree = primals.value
+            saved, dy = jax.tree.map(_as_array, (saved, dy))
             return self._admit(backward(saved, dy, **backward_static), jax.tree.unflatten(tree, leaves))
 
         primal.__name__ = self.name  # what profiles and error messages of JAX show
@@ -259,7 +260,10 @@ def rule(forward: Callable[P, tuple[Y, Any]]) -> Rule[P, Y]:
 
 
 def _as_array(leaf: Any) -> Any:
-    return leaf if isinstance(leaf, (jax.Array, jax.ShapeDtypeStruct)) else jnp.asarray(leaf)
+    # JAX hands over Python scalars and literals of its own as they are, and float0 for what has no cotangent.
+    if isinstance(leaf, (jax.Array, jax.ShapeDtypeStruct)) or getattr(leaf, "dtype", None) == jax.dtypes.float0:
+        return leaf
+    return jnp.asarray(leaf)
 
 
 def _is_none(node: Any) -> bool:

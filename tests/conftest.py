@@ -1,9 +1,8 @@
 """The suite runs strict: no silent promotion of dtypes or ranks, warnings are errors, shapes are checked."""
 
-
 from jaxtyping import install_import_hook
 
-with install_import_hook("fnn", "beartype.beartype"):
+with install_import_hook("fnn", "typecheck.checked"):
     import fnn  # noqa: F401
 
 import itertools

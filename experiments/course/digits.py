@@ -14,7 +14,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 
 from experiments import pictures
@@ -83,7 +82,7 @@ def run(settings: Digits) -> dict[str, float]:
 
     x, labels = np.asarray(digits.test.x), np.asarray(digits.test.y)
     logits = train.predict(net, result.params, result.state, x)
-    counts = train.confusion_matrix(logits, jnp.asarray(labels))
+    counts = train.confusion_matrix(logits, labels)
     pictures.confusion_matrix(np.asarray(counts), settings.out / "confusion.png")
     images, probabilities = x.reshape(-1, 8, 8), np.asarray(rules.softmax(logits))
     pictures.mistakes(images, labels, probabilities, settings.out / "mistakes.png")

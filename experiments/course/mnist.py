@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from rich.table import Table
 
@@ -142,7 +141,7 @@ def draw(net: layers.Layer, result: train.Result, test: data.Examples, names: Se
     """Draw the confusion matrix, the surest mistakes, and what each unit of the first layer looks for."""
     x, labels = np.asarray(test.x), np.asarray(test.y)
     logits = train.predict(net, result.params, result.state, x)
-    counts = train.confusion_matrix(logits, jnp.asarray(labels))
+    counts = train.confusion_matrix(logits, labels)
     pictures.confusion_matrix(np.asarray(counts), out / "confusion.png", names=names)
     images, probabilities = x.reshape(-1, 28, 28), np.asarray(rules.softmax(logits))
     pictures.mistakes(images, labels, probabilities, out / "mistakes.png", names=names)

@@ -34,7 +34,7 @@ def at(hyper: Hyper, step: Any) -> Any:
 
 def is_zero(hyper: Hyper) -> bool:
     """Return whether a hyper-parameter is the number 0, so that what it multiplies need not be computed."""
-    return isinstance(hyper, Number) and hyper == 0
+    return isinstance(hyper, Number) and bool(hyper == 0)
 
 
 def bias_correction(beta: Any, t: Any) -> Any:

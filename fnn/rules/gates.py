@@ -31,7 +31,7 @@ def add(x: Num[Array, "..."], y: Num[Array, "..."]):
 
 @add.backward
 def add_backward(shapes, dz):
-    """Dx = dz, dy = dz."""
+    """dx = dz, dy = dz."""
     x_shape, y_shape = shapes.value
     return unbroadcast(dz, x_shape), unbroadcast(dz, y_shape)
 
@@ -45,7 +45,7 @@ def subtract(x: Num[Array, "..."], y: Num[Array, "..."]):
 
 @subtract.backward
 def subtract_backward(shapes, dz):
-    """Dx = dz, dy = -dz."""
+    """dx = dz, dy = -dz."""
     x_shape, y_shape = shapes.value
     return unbroadcast(dz, x_shape), unbroadcast(-dz, y_shape)
 
@@ -59,7 +59,7 @@ def multiply(x: Num[Array, "..."], y: Num[Array, "..."]):
 
 @multiply.backward
 def multiply_backward(saved, dz):
-    """Dx = dz y, dy = dz x."""
+    """dx = dz y, dy = dz x."""
     x, y = saved
     a, b = broadcast("multiply", x, y)
     return unbroadcast(dz * b.astype(dz.dtype), x.shape), unbroadcast(dz * a.astype(dz.dtype), y.shape)
@@ -77,7 +77,7 @@ def divide(x: Float[Array, "..."], y: Float[Array, "..."]):
 
 @divide.backward
 def divide_backward(saved, dz):
-    """Dx = dz / y, dy = -(dz / y) (x / y): no square that would overflow or underflow."""
+    """dx = dz / y, dy = -(dz / y) (x / y): no square that would overflow or underflow."""
     x, y = saved
     a, b = broadcast("divide", x, y)
     dx = dz / b
@@ -97,7 +97,7 @@ def maximum(x: Float[Array, "..."], y: Float[Array, "..."]):
 
 @maximum.backward
 def maximum_backward(saved, dz):
-    """Dx = dz (x > y) + dz/2 (x = y), and the other way round."""
+    """dx = dz (x > y) + dz/2 (x = y), and the other way round."""
     x, y = saved
     a, b = broadcast("maximum", x, y)
     return unbroadcast(_route(a > b, a == b, dz), x.shape), unbroadcast(_route(b > a, a == b, dz), y.shape)
@@ -115,7 +115,7 @@ def minimum(x: Float[Array, "..."], y: Float[Array, "..."]):
 
 @minimum.backward
 def minimum_backward(saved, dz):
-    """Dx = dz (x < y) + dz/2 (x = y), and the other way round."""
+    """dx = dz (x < y) + dz/2 (x = y), and the other way round."""
     x, y = saved
     a, b = broadcast("minimum", x, y)
     return unbroadcast(_route(a < b, a == b, dz), x.shape), unbroadcast(_route(b < a, a == b, dz), y.shape)
@@ -138,7 +138,7 @@ def power(x: Float[Array, "..."], y: Num[Array, "..."]):
 
 @power.backward
 def power_backward(saved, dz):
-    """Dx = dz y x^(y-1), dy = dz x^y log x."""
+    """dx = dz y x^(y-1), dy = dz x^y log x."""
     x, y = saved
     a, b = broadcast("power", x, y)
     exponent = b.astype(a.dtype)
@@ -160,7 +160,7 @@ def copy(x: Num[Array, "..."], *, count: int = 2):
 
 @copy.backward
 def copy_backward(saved, dys):
-    """Dx = Σ dy."""
+    """dx = Σ dy."""
     dx = wide(dys[0])
     for dy in dys[1:]:
         dx = dx + wide(dy)

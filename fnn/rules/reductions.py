@@ -19,7 +19,7 @@ def sum(x: Float[Array, "..."], *, axis: Axes = None, keepdims: bool = False):
 
 @sum.backward
 def sum_backward(shape, dy, *, axis, keepdims):
-    """Dx = dy, stretched to x's shape."""
+    """dx = dy, stretched to x's shape."""
     return _stretch(dy, shape.value, axis, keepdims)
 
 
@@ -36,7 +36,7 @@ def mean(x: Float[Array, "..."], *, axis: Axes = None, keepdims: bool = False):
 
 @mean.backward
 def mean_backward(shape, dy, *, axis, keepdims):
-    """Dx = dy / n."""
+    """dx = dy / n."""
     count = _count(shape.value, _axes("mean", len(shape.value), axis))
     return _stretch(wide(dy) / max(count, 1), shape.value, axis, keepdims)
 
@@ -51,7 +51,7 @@ def dot(x: Float[Array, "... n"], y: Float[Array, "... n"]):
 
 @dot.backward
 def dot_backward(saved, dz):
-    """Dx = dz y, dy = dz x."""
+    """dx = dz y, dy = dz x."""
     x, y = saved
     return dz[..., None] * y, dz[..., None] * x
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def fit(
     data = jax.tree.map(jnp.asarray, examples)
     sample = jax.ShapeDtypeStruct((1, *data.x.shape[1:]), data.x.dtype)
     if resume is None:
-        params, model = jax.jit(lambda key: net.init(key, sample))(jax.random.fold_in(key, 0))
+        params, model = _init(jax.random.fold_in(key, 0), net, sample)
         train_state = start(optimizer, params, model, jax.random.fold_in(key, 1))
     else:
         train_state = copy(resume)
@@ -168,6 +169,11 @@ def fit(
         except KeyboardInterrupt:
             raise Interrupted(_result(optimizer, before.newest(latest), history, "interrupted", best)) from None
     return _result(optimizer, latest, history, stopped, best)
+
+
+@partial(jax.jit, static_argnames=("net", "sample"))
+def _init(key: Any, net: Layer, sample: jax.ShapeDtypeStruct) -> tuple[Any, Any]:
+    return net.init(key, sample)
 
 
 class _Snapshot:

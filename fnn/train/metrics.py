@@ -1,48 +1,55 @@
-"""How good are the outputs? Accuracy, top-k, confusion matrix, mean squared error. Nothing here is differentiated."""
+"""How good are the outputs? Accuracy, top-k, confusion matrix, mean squared error. Nothing here is differentiated.
+
+Arguments are arrays of JAX or of NumPy. Labels are integers, or one-hot rows of the logits' shape.
+"""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Num
 
 from fnn import rules
 
+AnyArray = Array | np.ndarray
 
-def accuracy(logits: Float[Array, "*batch classes"], labels: Num[Array, "..."]) -> Float[Array, ""]:
-    """Return the fraction of rows whose largest logit is the label's; labels are integers or one-hot rows.
+
+def accuracy(logits: Float[AnyArray, "*batch classes"], labels: Num[AnyArray, "..."]) -> Float[Array, ""]:
+    """Return the fraction of rows whose largest logit is the label's.
 
     >>> import jax.numpy as jnp
     >>> float(accuracy(jnp.array([[0.1, 0.9], [0.8, 0.2]]), jnp.array([1, 1])))
     0.5
     """
-    return (logits.argmax(-1) == _classes("accuracy", logits, labels)).mean()
+    scores, classes = _scores_and_classes("accuracy", logits, labels)
+    return (scores.argmax(-1) == classes).mean()
 
 
 def top_k_accuracy(
-    logits: Float[Array, "*batch classes"], labels: Num[Array, "..."], *, k: int = 5
+    logits: Float[AnyArray, "*batch classes"], labels: Num[AnyArray, "..."], *, k: int = 5
 ) -> Float[Array, ""]:
     """Return the fraction of rows where fewer than k logits are larger than the label's."""
     if not 1 <= k <= logits.shape[-1]:
         raise ValueError(f"top_k_accuracy: k = {k} of {logits.shape[-1]} classes, wanted 1 <= k <= classes.")
-    classes = _classes("top_k_accuracy", logits, labels)
-    own = jnp.take_along_axis(logits, classes[..., None], -1)
-    return ((logits > own).sum(-1) < k).mean()
+    scores, classes = _scores_and_classes("top_k_accuracy", logits, labels)
+    own = jnp.take_along_axis(scores, classes[..., None], -1)
+    return ((scores > own).sum(-1) < k).mean()
 
 
 def confusion_matrix(
-    logits: Float[Array, "*batch classes"], labels: Num[Array, "..."]
+    logits: Float[AnyArray, "*batch classes"], labels: Num[AnyArray, "..."]
 ) -> Int[Array, "classes classes"]:
     """Return the counts of (label, prediction): rows are what was wanted, columns what was answered."""
-    size = logits.shape[-1]
-    wanted = _classes("confusion_matrix", logits, labels).reshape(-1)
-    answered = logits.argmax(-1).reshape(-1)
+    scores, classes = _scores_and_classes("confusion_matrix", logits, labels)
+    size = scores.shape[-1]
+    wanted, answered = classes.reshape(-1), scores.argmax(-1).reshape(-1)
     rows = (wanted[:, None] == lax.broadcasted_iota(wanted.dtype, (1, size), 1)).astype(jnp.float32)
     columns = (answered[:, None] == lax.broadcasted_iota(answered.dtype, (1, size), 1)).astype(jnp.float32)
     return jnp.rint(rows.T @ columns).astype(jnp.int32)
 
 
-def mean_squared_error(outputs: Float[Array, "..."], targets: Float[Array, "..."]) -> Float[Array, ""]:
+def mean_squared_error(outputs: Float[AnyArray, "..."], targets: Float[AnyArray, "..."]) -> Float[Array, ""]:
     """Return the mean of (output - target)²."""
-    return rules.squared_error(outputs, targets)
+    return rules.squared_error(jnp.asarray(outputs), jnp.asarray(targets))
 
 
 def default_metrics(outputs: Array, y: Array) -> dict[str, Array]:
@@ -55,11 +62,13 @@ def default_metrics(outputs: Array, y: Array) -> dict[str, Array]:
     return {"loss": mean_squared_error(outputs, y.astype(outputs.dtype).reshape(outputs.shape))}
 
 
-def _classes(name: str, logits: Array, labels: Array) -> Array:
-    classes = labels.argmax(-1) if labels.shape == logits.shape else labels
-    if classes.shape != logits.shape[:-1]:
+def _scores_and_classes(name: str, logits: AnyArray, labels: AnyArray) -> tuple[Array, Array]:
+    """Return the logits, and the labels as integers, or say how their shapes do not fit."""
+    scores, given = jnp.asarray(logits), jnp.asarray(labels)
+    classes = given.argmax(-1) if given.shape == scores.shape else given
+    if classes.shape != scores.shape[:-1]:
         raise ValueError(
-            f"{name}: logits have shape {logits.shape} and labels {labels.shape}, wanted labels "
-            f"{logits.shape[:-1]} or one-hot rows {logits.shape}."
+            f"{name}: logits have shape {scores.shape} and labels {given.shape}, wanted labels "
+            f"{scores.shape[:-1]} or one-hot rows {scores.shape}."
         )
-    return classes
+    return scores, classes

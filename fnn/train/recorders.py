@@ -41,7 +41,7 @@ def tensorboard(folder: str | os.PathLike[str]) -> Recorder:
     try:
         from tensorboardX import summary
         from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
     except ImportError as error:
         raise ImportError('TensorBoard events need tensorboardX; pip install "fnn[experiments]".') from error
     # Not its SummaryWriter, which writes from a thread: what a recorder has recorded is in the file when it returns.

@@ -66,7 +66,7 @@ LAYERS: dict[str, Row] = {
 def inputs(name: str, batch: int = BATCH) -> Any:
     """Return a random float64 input of the row `name`: an array, or the tuple of branches."""
     draw = generator("layer " + name)
-    xs = tuple(np.asarray(1.5 * draw.normal(size=(batch, *shape))) for shape in LAYERS[name].shapes)
+    xs: Any = tuple(np.asarray(1.5 * draw.normal(size=(batch, *shape))) for shape in LAYERS[name].shapes)
     return xs if len(xs) > 1 else xs[0]
 
 

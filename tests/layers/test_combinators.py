@@ -1,5 +1,7 @@
 """Combinators: how they nest, thread keys, params and state, and what they refuse."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jaxtyping
@@ -30,7 +32,7 @@ def counter():
     )
 
 
-def run(net, x=X, *, params=None, state=None, key=None, train=False):
+def run(net, x: Any = X, *, params=None, state=None, key=None, train=False):
     start = net.init(KEY, x)
     params, state = (given if given is not None else own for given, own in zip((params, state), start, strict=True))
     return net.apply(params, state, x, key=key, train=train)
@@ -103,7 +105,7 @@ def test_parallel_gives_every_layer_the_same_input_and_joins_as_asked():
 def test_residual_adds_its_input_in_both_passes():
     net = layers.residual(layers.scale())
     s = np.linspace(-1, 1, 6, dtype=np.float32)
-    y, pull = jax.vjp(lambda params, x: net.apply(params, (), x)[0], layers.Scale(s), X)
+    y, pull = jax.vjp(lambda params, x: net.apply(params, (), x)[0], layers.Scale(jnp.asarray(s)), X)
     np.testing.assert_allclose(y, X * (1 + s), rtol=1e-6, atol=1e-6)
     dy = np.cos(X)
     dparams, dx = pull(jnp.asarray(dy))
@@ -159,6 +161,7 @@ def test_the_program_of_repeat_does_not_grow_with_times():
 def test_state_passes_through_nested_combinators():
     net = layers.serial(counter(), layers.parallel(counter(), layers.repeat(counter(), 2)), layers.add())
     params, state = net.init(KEY, X)
+    y = X
     for calls in range(1, 3):
         y, state = net.apply(params, state, X)
         assert [float(leaf) for leaf in np.hstack(jax.tree.leaves(state))] == [calls] * 4
@@ -171,7 +174,7 @@ def deep(*inside):
 
 
 WIDE = np.ones((5, 7), np.float32)
-DENSE = layers.Dense(np.ones((6, 6), np.float32), None)
+DENSE = layers.Dense(jnp.ones((6, 6)), None)
 WRONG = {
     "shape": (
         lambda: deep(layers.dense(6)).apply(((), ((), (DENSE,))), ((), ((), ((),))), WIDE),
@@ -220,11 +223,12 @@ def test_wrong_input_is_told_with_the_path_before_compilation(wrong):
     assert str(raised.value).startswith(message)
 
 
+NOT_MADE: Any = layers.relu
 NO_LAYERS = {
-    "serial": (lambda: layers.serial(layers.dense(2), layers.relu), "serial: argument 1 is <function relu"),
-    "parallel": (lambda: layers.parallel(layers.relu), "parallel: argument 0 is <function relu"),
-    "residual": (lambda: layers.residual(layers.relu), "residual: argument 0 is <function relu"),
-    "repeat": (lambda: layers.repeat(layers.relu, 2), "repeat: argument 0 is <function relu"),
+    "serial": (lambda: layers.serial(layers.dense(2), NOT_MADE), "serial: argument 1 is <function relu"),
+    "parallel": (lambda: layers.parallel(NOT_MADE), "parallel: argument 0 is <function relu"),
+    "residual": (lambda: layers.residual(NOT_MADE), "residual: argument 0 is <function relu"),
+    "repeat": (lambda: layers.repeat(NOT_MADE, 2), "repeat: argument 0 is <function relu"),
 }
 
 

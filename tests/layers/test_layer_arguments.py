@@ -34,7 +34,7 @@ def test_an_activation_has_the_keywords_of_its_rule_and_rejects_others(name):
 def test_an_activation_is_its_rule():
     assert len(ACTIVATIONS) > 35
     y, state = layers.general_sigmoid(x=2.0, z=1.0).apply((), (), X)
-    np.testing.assert_array_equal(y, rules.general_sigmoid(X, x=2.0, z=1.0))
+    np.testing.assert_array_equal(y, rules.general_sigmoid(jnp.asarray(X), x=2.0, z=1.0))
     assert state == ()
 
 

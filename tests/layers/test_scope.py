@@ -32,7 +32,10 @@ def test_only_sentences_of_rules_and_layers_get_a_path():
 
 
 def test_a_tracer_error_of_a_users_layer_stays_what_it_is():
-    branch = layers.layer("branch", lambda key, x: ((), ()), lambda p, s, x, **_: (x if x.sum() > 0 else -x, s))
+    def apply(params, state, x, *, key=None, train=False):
+        return (x if x.sum() > 0 else -x), state
+
+    branch = layers.layer("branch", lambda key, x: ((), ()), apply)
     with pytest.raises(jax.errors.TracerBoolConversionError):
         jax.jit(lambda x: branch.apply((), (), x))(X)
 

@@ -1,5 +1,7 @@
 """Epochs: every example once, means weighted by batches, one trace a shape, and no trace of where a chunk ends."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,10 +39,12 @@ def test_splits_of_an_epoch_give_the_same_bits():
     wanted = run.advance(copy(start), run.zeros(), order, 0, 5)
     for cuts in ((0, 1, 2, 3, 4, 5), (0, 2, 5), (0, 4, 5), (0, 0, 3, 5)):
         state, sums, finite = copy(start), run.zeros(), False
-        for first, last in zip(cuts, cuts[1:]):
+        for first, last in itertools.pairwise(cuts):
             state, sums, finite = run.advance(state, sums, order, first, last)
         assert bool(finite) and int(state.number) == 5
-        for got, want in zip(*map(jax.tree.leaves, ((state.optimizer, sums), (wanted[0].optimizer, wanted[1])))):
+        for got, want in zip(
+            *map(jax.tree.leaves, ((state.optimizer, sums), (wanted[0].optimizer, wanted[1]))), strict=True
+        ):
             np.testing.assert_array_equal(got, want)
 
 
@@ -106,11 +110,11 @@ def test_rows_hold_means_over_examples(batch_size):
     data = Examples(TRAIN.x, np.linspace(-3, 2, COUNT, dtype=np.float32))
     row = fit(net=net, loss=told, optimizer=optim.sgd(0.0), examples=data, batch_size=batch_size).history.rows[1]
     size = batch_size or COUNT
-    tolerance = {"rtol": 16 * np.finfo(np.float32).eps, "atol": 16 * np.finfo(np.float32).eps}
-    np.testing.assert_allclose(row["loss"], (data.y.astype(np.float64) ** 2).mean() / 2, **tolerance)
-    np.testing.assert_allclose(row["first"], TRAIN.x[:, 0].astype(np.float64).mean(), **tolerance)
+    rtol = atol = 16 * float(np.finfo(np.float32).eps)
+    np.testing.assert_allclose(row["loss"], (data.y.astype(np.float64) ** 2).mean() / 2, rtol, atol)
+    np.testing.assert_allclose(row["first"], TRAIN.x[:, 0].astype(np.float64).mean(), rtol, atol)
     rest = COUNT % size
-    np.testing.assert_allclose(row["size"], ((COUNT - rest) * size + rest**2) / COUNT, **tolerance)
+    np.testing.assert_allclose(row["size"], ((COUNT - rest) * size + rest**2) / COUNT, rtol, atol)
     assert row["seconds"] > 0 and row["samples_per_second"] == pytest.approx(COUNT / row["seconds"])
 
 

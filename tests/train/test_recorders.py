@@ -7,7 +7,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 from tiny_training import TEST, fit
 
 from fnn import train
@@ -67,9 +67,9 @@ def test_any_function_is_a_recorder_and_is_lent_the_params():
 @pytest.mark.parametrize("recorder", (lambda path: train.json_lines(path / "x.jsonl"), train.tensorboard))
 def test_a_folder_that_cannot_be_written_is_told(tmp_path, recorder):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(OSError, match="the output folder .*file cannot be written .*; choose another folder"):
+    with pytest.raises(OSError, match=r"the output folder .*file cannot be written .*; choose another folder"):
         recorder(tmp_path / "file")
-    with pytest.raises(OSError, match="the output folder .*cannot be written"):
+    with pytest.raises(OSError, match=r"the output folder .*cannot be written"):
         recorder(tmp_path / "file" / "below")
 
 

@@ -40,18 +40,20 @@ def test_the_state_can_be_donated_again_and_again(optimizer):
     params, state = begin(optimizer)
     step = jax.jit(train.step(loss, optimizer), donate_argnums=0)
     plain = jax.jit(train.step(loss, optimizer))
-    kept = state
-    for _ in range(3):
+    kept, wanted = plain(state, BATCH)
+    for _ in range(2):
         kept, wanted = plain(kept, BATCH)
-    seen = []
+    metrics = {}
     for _ in range(3):
-        seen.append(state)
-        state, metrics = step(state, BATCH)
+        before = state
+        state, metrics = step(before, BATCH)
         # The key passes through unchanged, so the caller's own leaf is donated too; `start` made a copy of it.
-        assert all(leaf.is_deleted() for leaf in jax.tree.leaves(seen[-1]))
+        assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
     np.testing.assert_allclose(metrics["loss"], wanted["loss"], rtol=1e-5)
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((params, KEY)))
-    for got, want in zip(*map(jax.tree.leaves, (optimizer.params(state.optimizer), optimizer.params(kept.optimizer)))):
+    for got, want in zip(
+        *map(jax.tree.leaves, (optimizer.params(state.optimizer), optimizer.params(kept.optimizer))), strict=True
+    ):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 

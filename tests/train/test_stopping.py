@@ -20,7 +20,10 @@ def first_stop(criterion, metric, *values):
     for epoch in range(1, len(values) + 1):
         if reason := criterion(told(metric, *values[:epoch])):
             return epoch, reason
-    return None
+    return 0, "it never fired"
+
+
+NEVER = (0, "it never fired")
 
 
 def test_change_below():
@@ -29,20 +32,20 @@ def test_change_below():
         4,
         "loss changed by 0.05 in an epoch, less than 0.1",
     )
-    assert first_stop(criterion, "loss", 1.0, 1.05) is not None and first_stop(criterion, "loss", 1.0) is None
-    assert first_stop(criterion, "loss", 1.0, 1.5, 1.0, 1.5) is None
-    assert first_stop(train.change_below(0.1, metric="test_loss"), "test_loss", math.nan, math.nan, math.inf) is None
+    assert first_stop(criterion, "loss", 1.0, 1.05) != NEVER == first_stop(criterion, "loss", 1.0)
+    assert first_stop(criterion, "loss", 1.0, 1.5, 1.0, 1.5) == NEVER
+    assert first_stop(train.change_below(0.1, metric="test_loss"), "test_loss", math.nan, math.nan, math.inf) == NEVER
 
 
 def test_below():
     assert first_stop(train.below(0.5), "loss", 0.9, 0.5, 0.25) == (3, "loss 0.25 is below 0.5")
-    assert first_stop(train.below(-1.0), "loss", 0.9, math.nan) is None
+    assert first_stop(train.below(-1.0), "loss", 0.9, math.nan) == NEVER
 
 
 def test_patience():
     words = "test_loss has not improved for 2 epochs; its best was epoch 2"
     assert first_stop(train.patience(2), "test_loss", 3.0, 1.0, 2.0, 1.0, 0.5) == (4, words)
-    assert first_stop(train.patience(2), "test_loss", 3.0, 1.0, 2.0, 0.9, 1.0) is None
+    assert first_stop(train.patience(2), "test_loss", 3.0, 1.0, 2.0, 0.9, 1.0) == NEVER
     accuracy = train.patience(1, metric="test_accuracy")
     assert first_stop(accuracy, "test_accuracy", 0.1, 0.5, 0.9, 0.8)[0] == 4
     assert first_stop(train.patience(2), "test_loss", math.nan, 3.0, 2.0, math.nan, 2.5)[0] == 5
@@ -50,11 +53,11 @@ def test_patience():
 
 def test_wrong_criteria():
     for threshold in (0.0, -1.0, math.nan):
-        with pytest.raises(ValueError, match="change_below: threshold = .*, wanted a positive number"):
+        with pytest.raises(ValueError, match=r"change_below: threshold = .*, wanted a positive number"):
             train.change_below(threshold)
     with pytest.raises(ValueError, match="patience: epochs = 0, wanted at least 1"):
         train.patience(0)
-    with pytest.raises(ValueError, match="no 'test_loss', only epoch, loss; give fit.evaluate=.*. held-out examples"):
+    with pytest.raises(ValueError, match=r"no 'test_loss', only epoch, loss; give fit.evaluate=.*. held-out examples"):
         train.patience(1)(told("loss", 1.0))
 
 
@@ -73,14 +76,12 @@ def test_patience_keeps_the_best():
     # Held-out labels turned round: their loss is least early, and grows while the network learns the others.
     turned = TEST._replace(y=(TEST.y + 1) % 3)
     result = fit(epochs=30, evaluate=turned, stop=[train.patience(3)])
-    losses = result.history.values("test_loss")
-    assert result.best.epoch == 1 + int(np.argmin(losses)) and len(losses) == result.best.epoch + 3 < 30
+    losses, best = result.history.values("test_loss"), result.best
+    assert best is not None
+    assert best.epoch == 1 + int(np.argmin(losses)) and len(losses) == best.epoch + 3 < 30
     assert result.stopped.startswith("test_loss has not improved for 3 epochs")
-    again = train.evaluate(NET, result.best.params, result.best.state, turned)
-    assert (
-        again["loss"] == min(losses)
-        and again["accuracy"] == result.history.rows[result.best.epoch - 1]["test_accuracy"]
-    )
+    again = train.evaluate(NET, best.params, best.state, turned)
+    assert again["loss"] == min(losses) and again["accuracy"] == result.history.rows[best.epoch - 1]["test_accuracy"]
     last = train.evaluate(NET, result.params, result.state, turned)
     assert last["loss"] == losses[-1] > min(losses)
-    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((result.best.params, result.params)))
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((best.params, result.params)))

@@ -28,7 +28,7 @@ def binary_cross_entropy(probabilities: Float[Array, "..."], targets: Num[Array,
 
 @binary_cross_entropy.each_backward
 def binary_cross_entropy_backward(saved, dvalues):
-    """Dp = dℓ ((1 - t)/(1 - p) - t/p), dt = dℓ (log(1 - p) - log p)."""
+    """dp = dℓ ((1 - t)/(1 - p) - t/p), dt = dℓ (log(1 - p) - log p)."""
     probabilities, targets = saved
     p, t = wide(probabilities), targets.astype(dvalues.dtype)
     dp = dvalues * (_ratio_or_zero(1 - t, 1 - p) - _ratio_or_zero(t, p))
@@ -48,7 +48,7 @@ def sigmoid_cross_entropy(logits: Float[Array, "..."], targets: Num[Array, "..."
 
 @sigmoid_cross_entropy.each_backward
 def sigmoid_cross_entropy_backward(saved, dvalues):
-    """Dx = dℓ (σ(x) - t), dt = -dℓ x."""
+    """dx = dℓ (σ(x) - t), dt = -dℓ x."""
     logits, targets = saved
     x, t = wide(logits), targets.astype(dvalues.dtype)
     # σ(x) = (1 + tanh(x/2)) / 2, and neither form overflows.
@@ -73,7 +73,7 @@ def cross_entropy(probabilities: Float[Array, "*batch classes"], targets: Num[Ar
 
 @cross_entropy.each_backward
 def cross_entropy_backward(saved, dvalues):
-    """Dp = -dℓ t / p, dt = -dℓ log p."""
+    """dp = -dℓ t / p, dt = -dℓ log p."""
     probabilities, targets = saved
     t = _targets("cross_entropy", probabilities, targets)
     p = wide(probabilities)
@@ -120,7 +120,7 @@ def softmax_cross_entropy(
 
 @softmax_cross_entropy.each_backward
 def softmax_cross_entropy_backward(saved, dvalues, *, label_smoothing, ignore_label):
-    """Dz = dℓ (P Σ a t - a t), dt = dℓ (1 - ε) a (lse - z), da = Σ dℓ t (lse - z) + Σ dm at the label."""
+    """dz = dℓ (P Σ a t - a t), dt = dℓ (1 - ε) a (lse - z), da = Σ dℓ t (lse - z) + Σ dm at the label."""
     logits, norm, targets, class_weights = saved
     dvalues, dmass = dvalues if isinstance(dvalues, tuple) else (dvalues, None)
     dvalues = _counted(dvalues, targets, ignore_label)

@@ -23,7 +23,7 @@ def hinge(scores: Float[Array, "..."], labels: Num[Array, "..."]):
 
 @hinge.each_backward
 def hinge_backward(saved, dvalues):
-    """Ds = -dℓ y, dy = -dℓ s where the margin is not met."""
+    """ds = -dℓ y, dy = -dℓ s where the margin is not met."""
     scores, labels = saved
     return _slack_backward(scores, labels, jnp.where(_slack("hinge", scores, labels) > 0, dvalues, 0.0))
 
@@ -37,7 +37,7 @@ def squared_hinge(scores: Float[Array, "..."], labels: Num[Array, "..."]):
 
 @squared_hinge.each_backward
 def squared_hinge_backward(saved, dvalues):
-    """Ds = -2 dℓ y max(0, 1 - y s), dy = -2 dℓ s max(0, 1 - y s)."""
+    """ds = -2 dℓ y max(0, 1 - y s), dy = -2 dℓ s max(0, 1 - y s)."""
     scores, labels = saved
     slack = jnp.maximum(_slack("squared_hinge", scores, labels), 0.0)
     return _slack_backward(scores, labels, 2 * dvalues * slack)
@@ -107,7 +107,7 @@ def cosine_distance(x: Float[Array, "*batch features"], y: Float[Array, "*batch 
 
 @cosine_distance.each_backward
 def cosine_distance_backward(saved, dvalues):
-    """Dx = -dℓ (ŷ - c x̂) / |x|, dy = -dℓ (x̂ - c ŷ) / |y|."""
+    """dx = -dℓ (ŷ - c x̂) / |x|, dy = -dℓ (x̂ - c ŷ) / |y|."""
     x, y, rx, ry, cosine = saved
     unit_x, unit_y = wide(x) * rx[..., None], wide(y) * ry[..., None]
     c = cosine[..., None]
@@ -141,7 +141,7 @@ def triplet_margin(
 
 @triplet_margin.each_backward
 def triplet_margin_backward(saved, dvalues, *, margin):
-    """Da = dℓ (u - v), dp = -dℓ u, dn = dℓ v."""
+    """da = dℓ (u - v), dp = -dℓ u, dn = dℓ v."""
     near, far, r_near, r_far = saved
     du = (dvalues * r_near)[..., None] * near
     dv = (dvalues * r_far)[..., None] * far

@@ -19,7 +19,7 @@ def l1_penalty(params: PyTree[Float[Array, "..."]], *, strength: float = 1.0):
 
 @l1_penalty.backward
 def l1_penalty_backward(params, dloss, *, strength):
-    """Dw = λ sign(w) dL."""
+    """dw = λ sign(w) dL."""
     return jax.tree.map(lambda w: strength * dloss * jnp.sign(wide(w)), params)
 
 
@@ -31,7 +31,7 @@ def l2_penalty(params: PyTree[Float[Array, "..."]], *, strength: float = 1.0):
 
 @l2_penalty.backward
 def l2_penalty_backward(params, dloss, *, strength):
-    """Dw = λ w dL."""
+    """dw = λ w dL."""
     return jax.tree.map(lambda w: strength * dloss * wide(w), params)
 
 

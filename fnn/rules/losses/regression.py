@@ -22,7 +22,7 @@ def squared_error(prediction: Float[Array, "..."], target: Num[Array, "..."]):
 
 @squared_error.each_backward
 def squared_error_backward(difference, dvalues):
-    """Dp = 2 dℓ (p - t), dt = -dp."""
+    """dp = 2 dℓ (p - t), dt = -dp."""
     dp = 2 * dvalues * difference
     return dp, -dp
 
@@ -42,7 +42,7 @@ def half_squared_error(prediction: Float[Array, "..."], target: Num[Array, "..."
 
 @half_squared_error.each_backward
 def half_squared_error_backward(difference, dvalues):
-    """Dp = dℓ (p - t), dt = -dp."""
+    """dp = dℓ (p - t), dt = -dp."""
     dp = dvalues * difference
     return dp, -dp
 
@@ -56,7 +56,7 @@ def absolute_error(prediction: Float[Array, "..."], target: Num[Array, "..."]):
 
 @absolute_error.each_backward
 def absolute_error_backward(sign, dvalues):
-    """Dp = dℓ sign(p - t), dt = -dp."""
+    """dp = dℓ sign(p - t), dt = -dp."""
     dp = dvalues * sign.astype(dvalues.dtype)
     return dp, -dp
 
@@ -76,7 +76,7 @@ def huber(prediction: Float[Array, "..."], target: Num[Array, "..."], *, delta: 
 
 @huber.each_backward
 def huber_backward(r, dvalues, *, delta):
-    """Dp = dℓ clip(r, -δ, δ), dt = -dp."""
+    """dp = dℓ clip(r, -δ, δ), dt = -dp."""
     dp = dvalues * jnp.clip(r, -delta, delta)
     return dp, -dp
 
@@ -94,7 +94,7 @@ def poisson_nll(log_rate: Float[Array, "..."], target: Num[Array, "..."]):
 
 @poisson_nll.each_backward
 def poisson_nll_backward(saved, dvalues):
-    """Dx = dℓ (exp(x) - t), dt = -dℓ x."""
+    """dx = dℓ (exp(x) - t), dt = -dℓ x."""
     log_rate, target = saved
     x, t = wide(log_rate), target.astype(dvalues.dtype)
     return dvalues * (jnp.exp(x) - t), -dvalues * x
