@@ -5,8 +5,6 @@ from fnn.train.evaluate import evaluate as evaluate
 from fnn.train.evaluate import predict as predict
 from fnn.train.failures import Interrupted as Interrupted
 from fnn.train.failures import NonFiniteError as NonFiniteError
-from fnn.train.fit import Best as Best
-from fnn.train.fit import Result as Result
 from fnn.train.fit import fit as fit
 from fnn.train.history import History as History
 from fnn.train.metrics import accuracy as accuracy
@@ -16,6 +14,8 @@ from fnn.train.metrics import mean_squared_error as mean_squared_error
 from fnn.train.metrics import top_k_accuracy as top_k_accuracy
 from fnn.train.recorders import json_lines as json_lines
 from fnn.train.recorders import tensorboard as tensorboard
+from fnn.train.result import Best as Best
+from fnn.train.result import Result as Result
 from fnn.train.step import TrainState as TrainState
 from fnn.train.step import start as start
 from fnn.train.step import step as step

@@ -1,16 +1,16 @@
 """How a run ends before its time, with nothing lost: a number that is not finite, and Ctrl-C."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from fnn.inspect.taps import find_non_finite
 from fnn.train.epoch import Epoch
-from fnn.train.step import TrainState, value_and_grads
-
-if TYPE_CHECKING:
-    from fnn.train.fit import Result
+from fnn.train.result import Result
+from fnn.train.step import TrainState, step_key, value_and_grads
 
 
 class NonFiniteError(FloatingPointError):
@@ -20,7 +20,7 @@ class NonFiniteError(FloatingPointError):
     finite. `result` holds the network as it was before that step, and the history.
     """
 
-    def __init__(self, message: str, step: int, where: str, result: "Result"):
+    def __init__(self, message: str, step: int, where: str, result: Result):
         super().__init__(message)
         self.step, self.where, self.result = step, where, result
 
@@ -28,9 +28,45 @@ class NonFiniteError(FloatingPointError):
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during training; `result` is what was learned so far."""
 
-    def __init__(self, result: "Result"):
+    def __init__(self, result: Result):
         super().__init__("training was interrupted; what was learned so far is in the exception's result")
         self.result = result
+
+
+class Snapshot:
+    """A copy of a train state on the host: it costs no device memory, and donation cannot take it away."""
+
+    def __init__(self, train_state: TrainState):
+        self._key = jax.random.clone(train_state.key)
+        self._host = jax.tree.map(lambda leaf: np.array(leaf), train_state._replace(key=None))
+
+    def restore(self) -> TrainState:
+        """Return the train state, on the device again."""
+        return jax.tree.map(jnp.array, self._host)._replace(key=self._key)
+
+    def newest(self, latest: TrainState) -> TrainState:
+        """Return `latest`, or this snapshot if its buffers went into a call that never returned."""
+        donated = any(leaf.is_deleted() for leaf in jax.tree.leaves(latest))
+        return self.restore() if donated else latest
+
+
+def non_finite(
+    epoch: Epoch,
+    before: Snapshot,
+    order: Any,
+    broken: int,
+    epoch_number: int,
+    result: Callable[[TrainState, str], Result],
+) -> NonFiniteError:
+    """Return the error for an epoch that was not finite after `broken` steps, having found the step and the place."""
+    good, index = last_good(epoch, before.restore(), order, broken)
+    where, number = explain(epoch, good, order, index), int(good.number)
+    message = (
+        f"step {number} (epoch {epoch_number}) is not finite: first {where}. The network as it was before this step "
+        "is in the exception's result; try a smaller learning rate, clip the gradient, or look at the data of this "
+        "step."
+    )
+    return NonFiniteError(message, number, where, result(good, f"step {number} is not finite"))
 
 
 def last_good(epoch: Epoch, before: TrainState, order: Any, broken: int) -> tuple[TrainState, int]:
@@ -52,7 +88,7 @@ def last_good(epoch: Epoch, before: TrainState, order: Any, broken: int) -> tupl
 
 def explain(epoch: Epoch, good: TrainState, order: Any, index: int) -> str:
     """Return where the first value that is not finite arises in step `index`, which starts from `good`."""
-    batch, key = epoch.batch(order, index), jax.random.fold_in(good.key, good.number)
+    batch, key = epoch.batch(order, index), step_key(good)
 
     def compute(params):
         (value, _), grads = value_and_grads(epoch.loss, params, good.model, batch, key)

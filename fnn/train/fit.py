@@ -1,10 +1,7 @@
 """Train a network: epochs of steps on the device, and between them the host looks, reports, decides and keeps."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,44 +14,14 @@ from fnn.optim import Optimizer, solution
 from fnn.train.epoch import Broken, Epoch
 from fnn.train.evaluate import Metrics, check_evaluation
 from fnn.train.evaluate import evaluate as evaluate_network
-from fnn.train.failures import Interrupted, NonFiniteError, copy, explain, last_good
-from fnn.train.history import History
+from fnn.train.failures import Interrupted, Snapshot, copy, non_finite
+from fnn.train.history import History, Row
 from fnn.train.metrics import default_metrics
 from fnn.train.progress import progress as show_progress
 from fnn.train.recorders import Recorder
+from fnn.train.result import Best, Result
 from fnn.train.step import Loss, TrainState, metric_shapes, start
 from fnn.train.stopping import Criterion
-
-
-@dataclass(frozen=True)
-class Best:
-    """The epoch with the best held-out loss, and the network as it was then."""
-
-    epoch: int
-    params: Any = field(repr=False)
-    state: Any = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run has learned."""
-
-    params: Any = field(repr=False)
-    """The parameters at the end; their average where the optimizer keeps one."""
-    state: Any = field(repr=False)
-    """The layers' state at the end."""
-    history: History
-    """One row an epoch."""
-    stopped: str
-    """Why the run ended."""
-    best: Best | None
-    """The best epoch by held-out loss; None without held-out examples."""
-    train_state: TrainState = field(repr=False)
-    """Everything that is needed to go on: give it to `fit` as resume."""
-
-    def plot(self, path: str | os.PathLike[str]) -> Path:
-        """Draw the history into a picture; see `History.plot`."""
-        return self.history.plot(path)
 
 
 def fit(
@@ -103,61 +70,43 @@ def fit(
         NonFiniteError: the loss or a parameter is not finite; it names the step and the layer.
         Interrupted: Ctrl-C. Both carry the result so far.
     """
-    for name, given, kind in (("net", net, Layer), ("optimizer", optimizer, Optimizer)):
-        if not isinstance(given, kind):
-            hint = "; call it to make one" if callable(given) else ""
-            raise TypeError(f"fit: {name} is {given!r}, wanted {kind.__name__}{hint}.")
-    if epochs < 1:
-        raise ValueError(f"fit: epochs = {epochs}, wanted at least 1.")
-    if not hasattr(examples, "x"):
-        raise TypeError(f"fit: the examples are a {type(examples).__name__} without a field x, wanted Examples(x, y).")
-    count = check_examples(examples, batch_size=batch_size)
+    train_state, one_epoch = _prepare(net, loss, optimizer, examples, epochs, batch_size, key, resume)
+    network = net, solution(optimizer, train_state.optimizer), train_state.model
+    for part in (examples, evaluate):
+        _check_labels(*network, _sample(examples.x), part, ignore_label)
     if evaluate is not None:
         check_examples(evaluate)
-    data = jax.tree.map(jnp.asarray, examples)
-    sample = jax.ShapeDtypeStruct((1, *data.x.shape[1:]), data.x.dtype)
-    if resume is None:
-        params, model = _init(jax.random.fold_in(key, 0), net, sample)
-        train_state = start(optimizer, params, model, jax.random.fold_in(key, 1))
-    else:
-        train_state = copy(resume)
-    for part in (examples, evaluate):
-        _check_labels(net, optimizer, train_state, sample, part, ignore_label)
+        check_evaluation(*network, evaluate, metrics=metrics)
+        evaluate = jax.tree.map(jnp.asarray, evaluate)
 
-    batch_size = count if batch_size is None else batch_size
-    batch = jax.tree.map(lambda leaf: leaf[:batch_size], data)
-    params = optimizer.params(train_state.optimizer)
-    shapes = metric_shapes(loss, params, train_state.model, batch, train_state.key)
-    if evaluate is not None:
-        check_evaluation(net, params, train_state.model, evaluate, metrics=metrics)
-    one_epoch = Epoch(loss, optimizer, data, count, batch_size, shapes)
     history, best, stopped = History(), None, f"all {epochs} epochs are done"
-    latest, before, speed = train_state, _Snapshot(train_state), None
+    latest, before, speed, count = train_state, Snapshot(train_state), None, one_epoch.count
+
+    def result(train_state: TrainState, stopped: str) -> Result:
+        params = solution(optimizer, train_state.optimizer)
+        return Result(params, train_state.model, history, stopped, best, train_state)
+
     with show_progress(progress, count * epochs) as show:
         try:
             for epoch in range(1, epochs + 1):
-                before = _Snapshot(latest) if epoch > 1 else before
+                before = Snapshot(latest)
                 order = one_epoch.order(latest)
 
-                def report(state, examples_done, row, epoch=epoch):
+                def report(state: TrainState, done: int, row: Row, epoch: int = epoch) -> None:
                     nonlocal latest
                     latest = state
-                    show((epoch - 1) * count + examples_done, {"epoch": epoch, **row})
+                    show((epoch - 1) * count + done, {"epoch": epoch, **row})
 
                 try:
                     latest, row = one_epoch.run(latest, order, report, speed)
                 except Broken as broken:
-                    good, index = last_good(one_epoch, before.restore(), order, broken.steps)
-                    where = explain(one_epoch, good, order, index)
-                    result = _result(optimizer, good, history, f"step {int(good.number)} is not finite", best)
-                    raise _non_finite(int(good.number), epoch, where, result) from None
-                row = {"epoch": epoch, **row}
-                params = solution(optimizer, latest.optimizer)
+                    raise non_finite(one_epoch, before, order, broken.steps, epoch, result) from None
+                speed = row["samples_per_second"]
+                row, params = {"epoch": epoch, **row}, solution(optimizer, latest.optimizer)
                 if evaluate is not None:
                     found = evaluate_network(net, params, latest.model, evaluate, metrics=metrics)
                     row |= {f"test_{name}": value for name, value in found.items()}
                 history.rows.append(row)
-                speed = row["samples_per_second"]
                 show(epoch * count, row)
                 for recorder in recorders:
                     recorder(row, params)
@@ -167,8 +116,41 @@ def fit(
                     stopped = reason
                     break
         except KeyboardInterrupt:
-            raise Interrupted(_result(optimizer, before.newest(latest), history, "interrupted", best)) from None
-    return _result(optimizer, latest, history, stopped, best)
+            raise Interrupted(result(before.newest(latest), "interrupted")) from None
+    return result(latest, stopped)
+
+
+def _prepare(
+    net: Layer,
+    loss: Loss,
+    optimizer: Optimizer,
+    examples: Any,
+    epochs: int,
+    batch_size: int | None,
+    key: Any,
+    resume: TrainState | None,
+) -> tuple[TrainState, Epoch]:
+    """Check what was given, move the data to the device, and return the state to start from and the epoch to run."""
+    for name, given, kind in (("net", net, Layer), ("optimizer", optimizer, Optimizer)):
+        if not isinstance(given, kind):
+            hint = "; call it to make one" if callable(given) else ""
+            raise TypeError(f"fit: {name} is {given!r}, wanted {kind.__name__}{hint}.")
+    if epochs < 1:
+        raise ValueError(f"fit: epochs = {epochs}, wanted at least 1.")
+    if not hasattr(examples, "x"):
+        raise TypeError(f"fit: the examples are a {type(examples).__name__} without a field x, wanted Examples(x, y).")
+    count = check_examples(examples, batch_size=batch_size)
+    data = jax.tree.map(jnp.asarray, examples)
+    if resume is None:
+        params, model = _init(jax.random.fold_in(key, 0), net, _sample(data.x))
+        train_state = start(optimizer, params, model, jax.random.fold_in(key, 1))
+    else:
+        train_state = copy(resume)
+    batch_size = count if batch_size is None else batch_size
+    batch = jax.tree.map(lambda leaf: leaf[:batch_size], data)
+    params = optimizer.params(train_state.optimizer)
+    shapes = metric_shapes(loss, params, train_state.model, batch, train_state.key)
+    return train_state, Epoch(loss, optimizer, data, count, batch_size, shapes)
 
 
 @partial(jax.jit, static_argnames=("net", "sample"))
@@ -176,41 +158,16 @@ def _init(key: Any, net: Layer, sample: jax.ShapeDtypeStruct) -> tuple[Any, Any]
     return net.init(key, sample)
 
 
-class _Snapshot:
-    """A copy of a train state on the host: it costs no device memory, and donation cannot take it away."""
-
-    def __init__(self, train_state: TrainState):
-        self._key = jax.random.clone(train_state.key)
-        self._host = jax.tree.map(lambda leaf: np.array(leaf), train_state._replace(key=None))
-
-    def restore(self) -> TrainState:
-        return jax.tree.map(jnp.array, self._host)._replace(key=self._key)
-
-    def newest(self, latest: TrainState) -> TrainState:
-        """Return `latest`, or this snapshot if its buffers went into a call that never returned."""
-        donated = any(leaf.is_deleted() for leaf in jax.tree.leaves(latest))
-        return self.restore() if donated else latest
+def _sample(x: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((1, *np.shape(x)[1:]), jax.dtypes.canonicalize_dtype(x.dtype))
 
 
-def _result(optimizer: Optimizer, train_state: TrainState, history: History, stopped: str, best: Best | None) -> Result:
-    params = solution(optimizer, train_state.optimizer)
-    return Result(params, train_state.model, history, stopped, best, train_state)
-
-
-def _non_finite(number: int, epoch: int, where: str, result: Result) -> NonFiniteError:
-    message = (
-        f"step {number} (epoch {epoch}) is not finite: first {where}. The network as it was before this step is in "
-        "the exception's result; try a smaller learning rate, clip the gradient, or look at the data of this step."
-    )
-    return NonFiniteError(message, number, where, result)
-
-
-def _check_labels(net: Layer, optimizer: Optimizer, train_state: TrainState, sample, examples, ignore_label) -> None:
+def _check_labels(net: Layer, params: Any, state: Any, sample: Any, examples: Any, ignore_label: int | None) -> None:
     """Check integer labels against the number of the network's outputs, on the host; one output is no class."""
     y = getattr(examples, "y", None)
-    params = optimizer.params(train_state.optimizer)
-    outputs = jax.eval_shape(lambda p, s, x: net.apply(p, s, x)[0], params, train_state.model, sample)
-    if y is None or not np.issubdtype(np.asarray(y).dtype, np.integer) or not hasattr(outputs, "shape"):
+    if y is None or not np.issubdtype(np.asarray(y).dtype, np.integer):
         return
-    if outputs.shape[1:-1] == np.shape(y)[1:] and len(outputs.shape) == np.ndim(y) + 1 and outputs.shape[-1] > 1:
-        check_examples(examples, classes=outputs.shape[-1], ignore_label=ignore_label)
+    outputs = jax.eval_shape(lambda p, s, x: net.apply(p, s, x)[0], params, state, sample)
+    shape: tuple[int, ...] = getattr(outputs, "shape", ())
+    if len(shape) == np.ndim(y) + 1 and shape[1:-1] == np.shape(y)[1:] and shape[-1] > 1:
+        check_examples(examples, classes=shape[-1], ignore_label=ignore_label)

@@ -50,12 +50,17 @@ def step(loss: Loss, optimizer: Optimizer) -> Step:
 
     def one_step(train_state: TrainState, batch: Any) -> tuple[TrainState, dict[str, Any]]:
         params = optimizer.params(train_state.optimizer)
-        key = threefry.fold_in(train_state.key, train_state.number)
+        key = step_key(train_state)
         (value, (model, metrics)), grads = value_and_grads(loss, params, train_state.model, batch, key)
         state, _ = optimizer.update(train_state.optimizer, grads)
         return TrainState(state, model, train_state.key, train_state.number + 1), {"loss": value, **metrics}
 
     return one_step
+
+
+def step_key(train_state: TrainState) -> Array:
+    """Return the key of the next step."""
+    return threefry.fold_in(train_state.key, train_state.number)
 
 
 def value_and_grads(loss: Loss, params: Any, model: Any, batch: Any, key: Any):
