@@ -1,4 +1,4 @@
-"""Random bits that fuse: Threefry-2x32 with 20 rounds, written out entry by entry.
+"""Random bits that fuse: Threefry-2x32, written out entry by entry.
 
 `jax.random.bits` gives the same bits by a loop over whole arrays, which on a CPU costs more than the layer that wants
 them. Here each entry computes its own block from (key, index), so XLA fuses the generator into its consumer, and a
@@ -18,20 +18,21 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 
 
-def bits(key: Array, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
-    """Return 32 random bits an entry, equal to ``jax.random.bits(key, shape)`` for a threefry key.
+def bits(key: Array, shape: tuple[int, ...], rounds: int = 20) -> UInt32[Array, "..."]:
+    """Return 32 random bits an entry; with 20 rounds equal to ``jax.random.bits(key, shape)`` for a threefry key.
 
     A key of another generator serves as well: its words are first mixed into two. At most 2³² entries.
     """
     if math.prod(shape) > 1 << 32:
         raise ValueError(f"threefry: shape {shape} has more than 2**32 entries, the counter's range.")
-    k0, k1 = _key_words(key)
+    # A key is itself the fold of others; the barrier keeps that arithmetic, done once, out of the loop over entries.
+    k0, k1 = lax.optimization_barrier(_key_words(key))
     index = jnp.zeros(shape, jnp.uint32)
     stride = 1
     for axis in reversed(range(len(shape))):
         index = index + lax.broadcasted_iota(jnp.uint32, shape, axis) * jnp.uint32(stride % (1 << 32))
         stride *= shape[axis]
-    high, low = block(k0, k1, jnp.zeros_like(index), index)
+    high, low = block(k0, k1, jnp.zeros_like(index), index, rounds)
     return high ^ low
 
 
@@ -45,16 +46,18 @@ def fold_in(key: Array, number: int | Array) -> Array:
     return jax.random.wrap_key_data(folded, impl="threefry2x32") if typed else folded
 
 
-def block(k0: Array, k1: Array, x0: Array, x1: Array) -> tuple[Array, Array]:
+def block(k0: Array, k1: Array, x0: Array, x1: Array, rounds: int = 20) -> tuple[Array, Array]:
     """Encrypt the counter (x0, x1) with the key (k0, k1), all uint32."""
     keys = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
     x0, x1 = x0 + keys[0], x1 + keys[1]
-    for group in range(5):
-        for rotation in _ROTATIONS[group % 2]:
-            x0 = x0 + x1
-            x1 = x0 ^ ((x1 << jnp.uint32(rotation)) | (x1 >> jnp.uint32(32 - rotation)))
-        x0 = x0 + keys[(group + 1) % 3]
-        x1 = x1 + (keys[(group + 2) % 3] + jnp.uint32(group + 1))
+    for number in range(1, rounds + 1):
+        rotation = _ROTATIONS[(number - 1) // 4 % 2][(number - 1) % 4]
+        x0 = x0 + x1
+        x1 = x0 ^ ((x1 << jnp.uint32(rotation)) | (x1 >> jnp.uint32(32 - rotation)))
+        if number % 4 == 0:
+            group = number // 4
+            x0 = x0 + keys[group % 3]
+            x1 = x1 + (keys[(group + 1) % 3] + jnp.uint32(group))
     return x0, x1
 
 
