@@ -1,27 +1,14 @@
-"""The page of user code in the design, word for word, in an empty folder."""
+"""The page of code in the README, word for word, in an empty folder."""
 
 import contextlib
 import io
 import runpy
+from pathlib import Path
 
 import matplotlib.image
 
-PAGE = """
-import jax, fnn
-from fnn import data, layers, optim, rules, train
-
-digits = data.digits()                                     # real 8x8 images, no download
-net = layers.serial(layers.dense(64), layers.relu(), layers.dropout(0.1), layers.dense(10))
-
-def loss(params, state, batch, key):
-    logits, state = net.apply(params, state, batch.x, key=key, train=True)
-    return rules.softmax_cross_entropy(logits, batch.y), (state, {"accuracy": fnn.accuracy(logits, batch.y)})
-
-result = train.fit(net, loss, optim.adam(1e-3), digits.train, epochs=30, batch_size=32,
-                   key=jax.random.key(0), evaluate=digits.test)
-print(fnn.inspect.summary(net, digits.train.x[:1]))        # parameters, FLOPs of both passes, bytes saved, per layer
-result.plot("loss.png")
-"""
+README = Path(__file__).parent.parent / "README.md"
+PAGE = README.read_text().split("```python\n")[1].split("```")[0]
 
 
 def test_the_page_runs_word_for_word(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fnn import initializers, rules
-from fnn.layers.layer import Layer, layer, need_features
+from fnn.layers.layer import Layer, layer, need_features, need_params
 
 
 class Dense(NamedTuple):
@@ -35,6 +35,7 @@ def dense(
         return Dense(w, jnp.zeros((out_features,), x.dtype) if bias else None), ()
 
     def apply(params, state, x, *, key=None, train=False):
+        need_params(params, Dense)
         need_features(x, params.w.shape[0])
         return rules.linear(x, params.w, params.b), state
 
@@ -54,6 +55,7 @@ def bias() -> Layer:
         return Bias(jnp.zeros((need_features(x),), x.dtype)), ()
 
     def apply(params, state, x, *, key=None, train=False):
+        need_params(params, Bias)
         need_features(x, params.b.shape[0])
         return rules.add(x, params.b), state
 
@@ -73,6 +75,7 @@ def scale() -> Layer:
         return Scale(jnp.ones((need_features(x),), x.dtype)), ()
 
     def apply(params, state, x, *, key=None, train=False):
+        need_params(params, Scale)
         need_features(x, params.s.shape[0])
         return rules.multiply(x, params.s), state
 
@@ -93,6 +96,7 @@ def prelu(*, initial: float = 0.25, per_feature: bool = False) -> Layer:
         return PReLU(jnp.full((features,) if per_feature else (), initial, x.dtype)), ()
 
     def apply(params, state, x, *, key=None, train=False):
+        need_params(params, PReLU)
         return rules.prelu(x, params.slope), state
 
     return layer("prelu", init, apply)

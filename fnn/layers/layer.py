@@ -79,6 +79,12 @@ def fold(key: Any, position: int | jax.Array) -> Any:
     return None if key is None else threefry.fold_in(key, position)
 
 
+def need_params(params: Any, kind: type) -> None:
+    """Raise unless params are of the layer's own type."""
+    if not isinstance(params, kind):
+        raise LayerError(f"{path()}: params are a {type(params).__name__}, wanted {kind.__name__}, as init makes them.")
+
+
 def need_features(x: Any, features: int | None = None) -> int:
     """Return the size of x's last axis; raise unless x is a floating-point array with `features` of them."""
     if not hasattr(x, "shape"):

@@ -15,7 +15,7 @@ from fnn.kernels import threefry
 from fnn.kernels.numerics import wide_dtype
 from fnn.optim import Optimizer
 from fnn.train.history import Row
-from fnn.train.step import Loss, TrainState, run_remainder, run_steps, take
+from fnn.train.step import Loss, TrainState, copy, run_remainder, run_steps, take
 
 _CHUNK_SECONDS = 0.25
 _SHUFFLE = 0x5EED  # sets the stream of orders apart from the stream of step keys
@@ -89,12 +89,11 @@ class Epoch:
         """Run the whole epoch; return the train state and its row. Raises Broken.
 
         ``report(train_state, examples done, row)`` is called after each chunk. The speed of the epoch before sets the
-        size of the chunks; without it, the loop is compiled first and the chunks grow from small ones.
+        size of the chunks; without it, the steps are compiled first and the chunks grow from small ones.
         """
         sums, done, row = self.zeros(), 0, {}
         if samples_per_second is None:
-            train_state, sums, _ = self.advance(train_state, sums, order, 0, 0)
-            jax.block_until_ready(sums)
+            self._compile(train_state, order)
         began = time.perf_counter()
         while done < self.steps:
             chunk = 8 if samples_per_second is None else round(samples_per_second / self.batch_size * _CHUNK_SECONDS)
@@ -107,6 +106,13 @@ class Epoch:
             samples_per_second = row["samples_per_second"]
             report(train_state, min(done * self.batch_size, self.count), row)
         return train_state, row
+
+    def _compile(self, train_state: TrainState, order: Any) -> None:
+        """Run no step, and the smaller last one, on copies: what comes then is timed without compilation."""
+        compiled = self.advance(copy(train_state), self.zeros(), order, 0, 0)
+        if self.steps > self.whole_steps:
+            compiled = self.advance(copy(train_state), self.zeros(), order, self.whole_steps, self.steps)
+        jax.block_until_ready(compiled)
 
     def _row(self, train_state: TrainState, sums: dict, done: int, seconds: float) -> Row:
         examples = min(done * self.batch_size, self.count)

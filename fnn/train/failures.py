@@ -10,7 +10,7 @@ import numpy as np
 from fnn.inspect.taps import find_non_finite
 from fnn.train.epoch import Epoch
 from fnn.train.result import Result
-from fnn.train.step import TrainState, step_key, value_and_grads
+from fnn.train.step import TrainState, copy, step_key, value_and_grads
 
 
 class NonFiniteError(FloatingPointError):
@@ -96,8 +96,3 @@ def explain(epoch: Epoch, good: TrainState, order: Any, index: int) -> str:
 
     found = find_non_finite(compute, epoch.optimizer.params(good.optimizer))
     return "the optimizer's update of the parameters" if found is None else str(found)
-
-
-def copy(train_state: TrainState) -> TrainState:
-    """Return a copy that may be donated."""
-    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), train_state)

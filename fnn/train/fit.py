@@ -14,13 +14,13 @@ from fnn.optim import Optimizer, solution
 from fnn.train.epoch import Broken, Epoch
 from fnn.train.evaluate import Metrics, check_evaluation
 from fnn.train.evaluate import evaluate as evaluate_network
-from fnn.train.failures import Interrupted, Snapshot, copy, non_finite
+from fnn.train.failures import Interrupted, Snapshot, non_finite
 from fnn.train.history import History, Row
 from fnn.train.metrics import default_metrics
 from fnn.train.progress import progress as show_progress
 from fnn.train.recorders import Recorder
 from fnn.train.result import Best, Result
-from fnn.train.step import Loss, TrainState, metric_shapes, start
+from fnn.train.step import Loss, TrainState, copy, metric_shapes, start
 from fnn.train.stopping import Criterion
 
 
@@ -135,6 +135,8 @@ def _prepare(
         if not isinstance(given, kind):
             hint = "; call it to make one" if callable(given) else ""
             raise TypeError(f"fit: {name} is {given!r}, wanted {kind.__name__}{hint}.")
+    if not isinstance(key, jax.Array):
+        raise TypeError(f"fit: key is {key!r}, wanted a key of jax.random, such as jax.random.key(0).")
     if epochs < 1:
         raise ValueError(f"fit: epochs = {epochs}, wanted at least 1.")
     if not hasattr(examples, "x"):
@@ -168,6 +170,8 @@ def _check_labels(net: Layer, params: Any, state: Any, sample: Any, examples: An
     if y is None or not np.issubdtype(np.asarray(y).dtype, np.integer):
         return
     outputs = jax.eval_shape(lambda p, s, x: net.apply(p, s, x)[0], params, state, sample)
-    shape: tuple[int, ...] = getattr(outputs, "shape", ())
+    if not hasattr(outputs, "shape"):
+        return
+    shape = outputs.shape
     if len(shape) == np.ndim(y) + 1 and shape[1:-1] == np.shape(y)[1:] and shape[-1] > 1:
         check_examples(examples, classes=shape[-1], ignore_label=ignore_label)

@@ -41,6 +41,11 @@ def start(optimizer: Optimizer, params: Any, model: Any, key: Array) -> TrainSta
     return TrainState(optimizer.init(params), copied_model, copied_key, jnp.zeros((), jnp.int32))
 
 
+def copy(train_state: TrainState) -> TrainState:
+    """Return a copy that may be donated."""
+    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), train_state)
+
+
 def step(loss: Loss, optimizer: Optimizer) -> Step:
     """Return the pure training step ``(train_state, batch) -> (train_state, metrics)``; jit and donate it as you like.
 

@@ -3,6 +3,8 @@
 A gated unit splits the axis into halves (A, B). The input is kept once; autodiff keeps the gate's parts as well.
 """
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -45,10 +47,8 @@ def swiglu(x: Float[Array, "..."], *, axis: int = -1):
 
 @swiglu.backward
 def swiglu_backward(x, dy, *, axis):
-    """DA = dY B silu'(A), dB = dY silu(A)."""
-    a, b = map(wide, jnp.split(x, 2, axis))
-    dy = wide(dy)
-    return jnp.concatenate([dy * b * silu_derivative(a), dy * silu.plain(a)], axis)
+    """dA = dY B silu'(A), dB = dY silu(A)."""
+    return _gated_backward(silu.plain, silu_derivative, x, dy, axis)
 
 
 @rule
@@ -64,10 +64,14 @@ def geglu(x: Float[Array, "..."], *, axis: int = -1):
 
 @geglu.backward
 def geglu_backward(x, dy, *, axis):
-    """DA = dY B gelu'(A), dB = dY gelu(A)."""
+    """dA = dY B gelu'(A), dB = dY gelu(A)."""
+    return _gated_backward(gelu.plain, gelu_derivative, x, dy, axis)
+
+
+def _gated_backward(gate: Callable, derivative: Callable, x: Array, dy: Array, axis: int) -> Array:
     a, b = map(wide, jnp.split(x, 2, axis))
     dy = wide(dy)
-    return jnp.concatenate([dy * b * gelu_derivative(a), dy * gelu.plain(a)], axis)
+    return jnp.concatenate([dy * b * derivative(a), dy * gate(a)], axis)
 
 
 def _halves(name: str, x: Array, axis: int) -> list[Array]:
