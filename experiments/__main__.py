@@ -69,8 +69,8 @@ def listing() -> str:
 def unknown(name: str) -> str:
     """Return the sentence that says there is no such experiment, and which there are."""
     close = difflib.get_close_matches(name, EXPERIMENTS, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"there is no experiment {name!r}; {hint}There are: {', '.join(EXPERIMENTS)}."
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"there is no experiment {name!r}. {hint}There are: {', '.join(EXPERIMENTS)}."
 
 
 if __name__ == "__main__":

@@ -112,9 +112,9 @@ FASHION_MNIST = Source(
 def _read(source: Source, folder: str | os.PathLike[str] | None) -> Dataset:
     """Find the four files, check that they belong together, and return them as examples."""
     if folder is not None:
-        paths = _in_folder(source, Path(folder), "the folder")
+        paths = _in_folder(source, Path(folder), "")
     elif os.environ.get("FNN_DATA"):
-        paths = _in_folder(source, Path(os.environ["FNN_DATA"]), "the environment variable FNN_DATA names the folder")
+        paths = _in_folder(source, Path(os.environ["FNN_DATA"]), " that the environment variable FNN_DATA names")
     else:
         paths = _in_cache(source)
     train_images, train_labels, test_images, test_labels = paths
@@ -124,7 +124,9 @@ def _read(source: Source, folder: str | os.PathLike[str] | None) -> Dataset:
 def _in_folder(source: Source, folder: Path, origin: str) -> list[Path]:
     """Return the paths of the four files in the folder's subfolder for this set, or in the folder itself."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"{origin} {folder}, and there is no such folder: it should hold {source.name}.")
+        raise FileNotFoundError(
+            f"the folder {folder}{origin} does not exist; wanted one that holds the four files of {source.name}."
+        )
     files = source[2:]
     missing = {}
     for place in (folder / source.name, folder):
@@ -136,7 +138,7 @@ def _in_folder(source: Source, folder: Path, origin: str) -> list[Path]:
             return paths
         missing[place] = [file.name for file, path in zip(files, found, strict=True) if path is None]
     lacking = "; ".join(f"{place} lacks {', '.join(names)}" for place, names in missing.items())
-    raise FileNotFoundError(f"{origin} {folder}, and {source.name} is not there: {lacking}.")
+    raise FileNotFoundError(f"the folder {folder}{origin} does not hold {source.name}: {lacking}.")
 
 
 def _refuse_another_set(source: Source, labels: Path) -> None:

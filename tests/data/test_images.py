@@ -133,10 +133,10 @@ def test_the_subfolder_of_the_set_comes_first(tmp_path, write_set):
 
 def test_missing_folders_and_files(tmp_path, monkeypatch, write_set):
     missing = tmp_path / "missing"
-    with pytest.raises(FileNotFoundError, match=r"the folder .*missing, and there is no such folder.*mnist"):
+    with pytest.raises(FileNotFoundError, match=r"the folder .*missing does not exist; .*mnist"):
         data.mnist(missing)
     monkeypatch.setenv("FNN_DATA", str(missing))
-    with pytest.raises(FileNotFoundError, match=r"FNN_DATA names the folder .*missing, and there is no such"):
+    with pytest.raises(FileNotFoundError, match=r"the folder .*missing that the environment variable FNN_DATA names does not exist"):
         data.fashion_mnist()
     write_set(tmp_path)
     (tmp_path / NAMES[2]).unlink()

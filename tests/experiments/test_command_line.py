@@ -64,7 +64,7 @@ def test_an_unknown_experiment_is_refused_with_the_names_that_exist(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        "error: there is no experiment 'digts'; did you mean digits? There are: "
+        "error: there is no experiment 'digts'. Did you mean digits? There are: "
         f"{', '.join(command_line.EXPERIMENTS)}.\n"
     )
 
