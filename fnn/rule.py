@@ -139,7 +139,15 @@ class Rule(Generic[P, Y]):
         except TypeError:
             self._reject_unhashable(static)
             raise
-        return lowered(*arrays)
+        try:
+            return lowered(*arrays)
+        except TypeError as error:
+            if "forward-mode" not in str(error):
+                raise
+            raise TypeError(
+                f"rule {self.name} has a hand-written reverse mode only; for forward mode, jax.jvp, jax.jacfwd or "
+                "jax.hessian, call inside `with fnn.autodiff():`, which differentiates the plain forward."
+            ) from error
 
     def plain(self, *args: P.args, **kwargs: P.kwargs) -> Y:
         """Call the same forward, differentiated by JAX: the oracle of every check, the baseline of every benchmark."""

@@ -173,7 +173,7 @@ def test_autodiff_ends_with_its_block_even_by_an_error():
 
 def test_forward_mode_and_hessian_under_autodiff():
     x, y = jnp.array([1.0, 2.0]), jnp.array([3.0, -1.0])
-    with pytest.raises(TypeError, match="forward-mode"):
+    with pytest.raises(TypeError, match="forward mode.*autodiff"):
         jax.jvp(scaled_product, (x, y), (x, y))
     with fnn.autodiff():
         assert jax.jvp(scaled_product, (x, y), (x, y))[1].tolist() == [6.0, -4.0]
@@ -252,3 +252,10 @@ def test_one_trace_a_shape():
     f = jax.jit(counted)
     for _ in range(3):
         f(jnp.ones(3))
+
+
+def test_forward_mode_outside_autodiff_says_what_to_do():
+    with pytest.raises(TypeError, match=r"rule sigmoid has a hand-written reverse mode only.*fnn\.autodiff\(\)"):
+        jax.jvp(fnn.rules.sigmoid, (jnp.float32(0.3),), (jnp.float32(1.0),))
+    with pytest.raises(TypeError, match=r"forward-mode"):  # inside jit it is JAX that notices
+        jax.jvp(jax.jit(fnn.rules.sigmoid), (jnp.float32(0.3),), (jnp.float32(1.0),))

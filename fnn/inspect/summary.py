@@ -56,7 +56,9 @@ def summary(net: Layer, x: Any) -> Summary:
 
     A buffer counts once, at the first layer that keeps it: parameters cost the backward nothing, and an activation
     that is one layer's output and the next one's input is kept for both. The network's input counts where it is kept.
-    A layer inside `repeat` counts once for each repetition.
+    A layer inside `repeat` counts once for each repetition. FLOPs are XLA's count, integer arithmetic included (the
+    random bits of dropout), an exp or tanh being one. A `Layer` made without `fnn.layers.layer` has no row; its
+    parameters are in the total.
 
     >>> import jax.numpy as jnp
     >>> from fnn import layers
@@ -81,8 +83,9 @@ def summary(net: Layer, x: Any) -> Summary:
 
     with observing(observer):
         output, _ = jax.eval_shape(lambda p, s, x, key: net.apply(p, s, x, key=key, train=True), params, state, x, key)
-    numbers = [sum(column) for column in zip(*(row[2:] for row in rows), strict=True)] or [0] * 4
-    return Summary(tuple(rows), Row("total", _shapes(output), *numbers))
+    _, *counts = [sum(column) for column in zip(*(row[2:] for row in rows), strict=True)] or [0] * 4
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(params))
+    return Summary(tuple(rows), Row("total", _shapes(output), parameters, *counts))
 
 
 def _row(call: Call, kept: dict[Any, Any]) -> Row:
@@ -128,7 +131,9 @@ def _bytes_kept(call: Call, arguments: tuple, jaxpr: Any, outputs: int, kept: di
 
 def _flops(function: Callable[..., Any], *shapes: Any) -> int:
     cost = jax.jit(function).lower(*shapes).cost_analysis()
-    return round((cost or {}).get("flops", 0.0))
+    cost = cost or {}
+    # XLA counts exp, tanh, log and their like apart; here each is one operation too.
+    return round(cost.get("flops", 0.0) + cost.get("transcendentals", 0.0))
 
 
 def _nbytes(aval: Any) -> int:

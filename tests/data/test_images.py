@@ -136,7 +136,9 @@ def test_missing_folders_and_files(tmp_path, monkeypatch, write_set):
     with pytest.raises(FileNotFoundError, match=r"the folder .*missing does not exist; .*mnist"):
         data.mnist(missing)
     monkeypatch.setenv("FNN_DATA", str(missing))
-    with pytest.raises(FileNotFoundError, match=r"the folder .*missing that the environment variable FNN_DATA names does not exist"):
+    with pytest.raises(
+        FileNotFoundError, match=r"the folder .*missing that the environment variable FNN_DATA names does not exist"
+    ):
         data.fashion_mnist()
     write_set(tmp_path)
     (tmp_path / NAMES[2]).unlink()
