@@ -173,7 +173,7 @@ def test_autodiff_ends_with_its_block_even_by_an_error():
 
 def test_forward_mode_and_hessian_under_autodiff():
     x, y = jnp.array([1.0, 2.0]), jnp.array([3.0, -1.0])
-    with pytest.raises(TypeError, match="forward mode.*autodiff"):
+    with pytest.raises(TypeError, match=r"forward mode.*autodiff"):
         jax.jvp(scaled_product, (x, y), (x, y))
     with fnn.autodiff():
         assert jax.jvp(scaled_product, (x, y), (x, y))[1].tolist() == [6.0, -4.0]
