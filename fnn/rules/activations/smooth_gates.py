@@ -85,8 +85,9 @@ def swish_derivative(x, *, beta):
 
 
 def _swish_derivative(x: Array, beta: float) -> Array:
-    # 1 - σ(z) = σ(-z), without cancellation.
-    return lax.logistic(beta * x) * (1 + beta * x * lax.logistic(-beta * x))
+    # 1 - s cancels only where X (1 - s) is nothing beside 1; a second exponential for it would be wasted.
+    s = lax.logistic(beta * x)
+    return s * (1 + beta * x * (1 - s))
 
 
 @elementwise
