@@ -166,8 +166,11 @@ def take(examples: Any, rows: Int[Array, " batch"]) -> Any:
 
 def metric_shapes(loss: Loss, params: Any, model: Any, batch: Any, key: Array) -> dict[str, jax.ShapeDtypeStruct]:
     """Return the metrics that a step gives, as shapes; raises as the loss does, before anything runs."""
-    (value, (_, metrics)), _ = jax.eval_shape(partial(value_and_grads, loss), params, model, batch, key)
+    (value, (_, metrics)), _ = _probe.eval_shape(loss, params, model, batch, key)
     return {"loss": value, **metrics}
+
+
+_probe = jax.jit(value_and_grads, static_argnums=0)  # never run: jit remembers what it has traced
 
 
 def _kind(value: Any) -> str:
