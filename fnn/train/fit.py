@@ -77,7 +77,7 @@ def fit(
     if evaluate is not None:
         check_examples(evaluate)
         check_evaluation(*network, evaluate, metrics=metrics)
-        evaluate = jax.tree.map(jnp.asarray, evaluate)
+        evaluate = jax.device_put(evaluate)
 
     history, best, stopped = History(), None, f"all {epochs} epochs are done"
     latest, before, speed, count = train_state, Snapshot(train_state), None, one_epoch.count
@@ -142,7 +142,7 @@ def _prepare(
     if not hasattr(examples, "x"):
         raise TypeError(f"fit: the examples are a {type(examples).__name__} without a field x, wanted Examples(x, y).")
     count = check_examples(examples, batch_size=batch_size)
-    data = jax.tree.map(jnp.asarray, examples)
+    data = jax.device_put(examples)
     if resume is None:
         params, model = _init(jax.random.fold_in(key, 0), net, _sample(data.x))
         train_state = start(optimizer, params, model, jax.random.fold_in(key, 1))
