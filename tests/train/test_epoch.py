@@ -146,7 +146,7 @@ def test_one_sample_learning_goes_through_the_order_by_hand():
 
 @pytest.mark.parametrize(("batch_size", "shapes"), ((5, 2), (11, 1), (None, 1)))
 def test_one_trace_a_shape(batch_size, shapes, monkeypatch):
-    """The loss is traced once by fit, which asks for its metrics' shapes, and once for each batch shape, once for all."""
+    """The loss is traced by fit, which asks for its metrics' shapes, and for each batch shape; each once for all."""
     monkeypatch.setattr(epoch_module, "_CHUNK_SECONDS", 1e-12)
     traces = 0
 
