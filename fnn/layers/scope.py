@@ -57,7 +57,7 @@ def scope(name: str, times: int = 1) -> Iterator[None]:
         # Only sentences of rules and layers: subclasses, such as JAX's tracer errors, say more by themselves.
         if type(error) not in (ValueError, TypeError):
             raise
-        raise LayerError(f"{path()}: {error}") from error
+        raise LayerError(f"{path()}: {str(error).removeprefix(name + ': ')}") from error
     finally:
         _path.reset(path_token)
         _times.reset(times_token)

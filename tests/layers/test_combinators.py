@@ -190,7 +190,7 @@ WRONG = {
     ),
     "integers": (
         lambda: run(deep(layers.dense(6)), X.astype(np.int32)),
-        "serial[0].relu: relu: x is int32, wanted floating point",
+        "serial[0].relu: x is int32, wanted floating point",
     ),
     "branches not joined": (
         lambda: run(layers.serial(layers.parallel(layers.relu(), layers.relu()), layers.dense(2))),

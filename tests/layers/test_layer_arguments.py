@@ -96,9 +96,9 @@ WRONG = {
     ),
     "prelu": (
         lambda: layers.prelu().apply(layers.PReLU(jnp.ones(3)), (), X),
-        "prelu: prelu: slope has shape (3,), wanted () or x's last axis (6,).",
+        "prelu: slope has shape (3,), wanted () or x's last axis (6,).",
     ),
-    "glu": (lambda: layers.glu().apply((), (), X[:, :5]), "glu: glu: x has shape (5, 5), wanted an even number"),
+    "glu": (lambda: layers.glu().apply((), (), X[:, :5]), "glu: x has shape (5, 5), wanted an even number"),
     "maxout": (lambda: layers.maxout(pieces=4).apply((), (), X), "maxout: "),
     "flatten": (lambda: layers.flatten().apply((), (), np.float32(1)), "flatten: x has shape (), wanted a batch axis"),
     "reshape": (lambda: layers.reshape(7).apply((), (), X), "reshape: x has shape (5, 6), wanted (batch, ...) with"),
