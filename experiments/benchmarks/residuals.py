@@ -5,14 +5,15 @@ anyway: a parameter, or an activation that the next layer keeps.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend import core
 
 from fnn import Rule, rules
+from fnn.inspect import residual_bytes
 from fnn.rules.elementwise import Elementwise
 
 BATCH, FEATURES = 64, 128
@@ -35,38 +36,9 @@ def table() -> list[Kept]:
 
 def measure(rule: Rule[..., Any], *arguments: Any, **static: Any) -> Kept:
     """Count what the rule keeps and what autodiff keeps of `rule.plain`."""
-    own = _kept(lambda *args: rule(*args, **static), arguments)
-    plain = _kept(lambda *args: rule.plain(*args, **static), arguments)
+    own, plain = (residual_bytes(partial(form, **static), *arguments) for form in (rule, rule.plain))
     entries = BATCH * FEATURES
-    return Kept(rule.name, own[0] / entries, plain[0] / entries, own[1] / entries, plain[1] / entries)
-
-
-def _kept(function, arguments) -> tuple[int, int]:
-    """Return (bytes of the distinct residuals, bytes of those that are neither an argument nor the output)."""
-    leaves, tree = jax.tree.flatten(arguments)
-    moving = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-
-    def both(*leaves):
-        def moved(*values):
-            filled = list(leaves)
-            for i, value in zip(moving, values, strict=True):
-                filled[i] = value
-            return function(*jax.tree.unflatten(tree, filled))
-
-        y, pull = jax.vjp(moved, *(leaves[i] for i in moving))
-        return tuple(jax.tree.leaves(y)), tuple(jax.tree.leaves(pull))
-
-    jaxpr = jax.make_jaxpr(both)(*leaves).jaxpr
-    outputs = len(jax.tree.leaves(jax.eval_shape(both, *leaves)[0]))
-    residuals = dict.fromkeys(v for v in jaxpr.outvars[outputs:] if isinstance(v, core.Var))
-    there = {*jaxpr.invars, *(v for v in jaxpr.outvars[:outputs] if isinstance(v, core.Var))}
-    sizes = {v: _nbytes(v.aval) for v in residuals}
-    return sum(sizes.values()), sum(size for v, size in sizes.items() if v not in there)
-
-
-def _nbytes(aval) -> int:
-    itemsize = 8 if jnp.issubdtype(aval.dtype, jax.dtypes.prng_key) else aval.dtype.itemsize
-    return aval.size * itemsize
+    return Kept(rule.name, own.total / entries, plain.total / entries, own.new / entries, plain.new / entries)
 
 
 def cases() -> Iterator[tuple[Rule[..., Any], tuple, dict[str, Any]]]:

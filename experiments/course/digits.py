@@ -67,7 +67,8 @@ def run(settings: Digits) -> dict[str, float]:
     count = data.check_examples(digits.train, batch_size=settings.batch_size)
     steps = settings.epochs * math.ceil(count / settings.batch_size)
     optimizer = optim.adam(optim.cosine(settings.learning_rate, steps))
-    print(inspect.summary(net, digits.train.x[:1]), file=sys.stderr)
+    table = inspect.summary(net, digits.train.x[:1])
+    print(table, file=sys.stderr)
     result = fit(
         settings.out,
         net,
@@ -93,6 +94,6 @@ def run(settings: Digits) -> dict[str, float]:
         "train_accuracy": last["accuracy"],
         "test_loss": last["test_loss"],
         "test_accuracy": last["test_accuracy"],
-        "parameters": train.count_params(result.params),
+        "parameters": table.total.parameters,
         "epochs": len(result.history.rows),
     }

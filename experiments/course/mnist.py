@@ -86,7 +86,8 @@ def run(settings: Mnist) -> dict[str, float]:
         logits, state = net.apply(params, state, batch.x, key=key, train=True)
         return rules.softmax_cross_entropy(logits, batch.y), (state, {"accuracy": accuracy(logits, batch.y)})
 
-    print(inspect.summary(net, dataset.train.x[:1]), file=sys.stderr)
+    table = inspect.summary(net, dataset.train.x[:1])
+    print(table, file=sys.stderr)
     results = []
     for seed in range(settings.seed, settings.seed + settings.seeds):
         result = fit(
@@ -108,7 +109,7 @@ def run(settings: Mnist) -> dict[str, float]:
     draw(net, results[-1], dataset.test, names, settings.out)
     mean = {name: means(histories, name) for name in ("loss", "accuracy", "test_loss", "test_accuracy")}
     final = {name if name.startswith("test") else f"train_{name}": float(values[-1]) for name, values in mean.items()}
-    final |= {"parameters": train.count_params(results[-1].params), "epochs": settings.epochs, "seeds": settings.seeds}
+    final |= {"parameters": table.total.parameters, "epochs": settings.epochs, "seeds": settings.seeds}
     if has_log and settings.epochs == len(LOG_LOSS):
         final["largest_loss_difference_from_log"] = float(np.abs(mean["loss"] / LOG_LOSS - 1).max())
         final["test_accuracy_difference_from_log"] = final["test_accuracy"] - LOG_TEST_ACCURACY

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
+from fnn.inspect.residuals import nbytes
 from fnn.layers import Layer
 from fnn.layers.layer import abstract
 from fnn.layers.scope import Call, contains, observing
@@ -125,7 +125,7 @@ def _bytes_kept(call: Call, arguments: tuple, jaxpr: Any, outputs: int, kept: di
         if owner is None or id(owner) in kept:
             continue
         kept[id(owner)] = owner
-        total += _nbytes(residual.aval)
+        total += nbytes(residual.aval)
     return total
 
 
@@ -134,12 +134,6 @@ def _flops(function: Callable[..., Any], *shapes: Any) -> int:
     cost = cost or {}
     # XLA counts exp, tanh, log and their like apart; here each is one operation too.
     return round(cost.get("flops", 0.0) + cost.get("transcendentals", 0.0))
-
-
-def _nbytes(aval: Any) -> int:
-    if jnp.issubdtype(aval.dtype, jax.dtypes.prng_key):
-        aval = jax.eval_shape(jax.random.key_data, jax.ShapeDtypeStruct(aval.shape, aval.dtype))
-    return aval.size * aval.dtype.itemsize
 
 
 def _shape(leaf: Any) -> jax.ShapeDtypeStruct:

@@ -1,6 +1,5 @@
 """Training: a pure step, epochs of them in one program, and fit, which runs, shows and keeps."""
 
-from fnn.train.evaluate import count_params as count_params
 from fnn.train.evaluate import evaluate as evaluate
 from fnn.train.evaluate import predict as predict
 from fnn.train.failures import Interrupted as Interrupted

@@ -1,6 +1,5 @@
 """Evaluate a network: outputs for all examples in one program, then metrics of the whole."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -86,13 +85,3 @@ def _outputs(params, state, x, apply, batch_size):
     if whole == len(x):
         return outputs
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), outputs, forward(x[whole:]))
-
-
-def count_params(params: Any) -> int:
-    """Return the number of parameters in a pytree of arrays.
-
-    >>> import jax.numpy as jnp
-    >>> count_params({"w": jnp.ones((4, 3)), "b": None})
-    12
-    """
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

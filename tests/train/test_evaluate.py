@@ -1,7 +1,6 @@
 """Evaluation: batches and remainders are one big batch."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny_training import KEY, NET, TEST
@@ -71,8 +70,3 @@ def test_wrong_evaluations():
         train.evaluate(NET, PARAMS, STATE, TEST.x)
     with pytest.raises(ValueError, match="predict: batch_size = 0, wanted at least 1"):
         train.predict(NET, PARAMS, STATE, TEST.x, batch_size=0)
-
-
-def test_count_params():
-    assert train.count_params(PARAMS) == 4 * 5 + 5 + 5 * 3 + 3
-    assert train.count_params(()) == 0 and train.count_params(jnp.ones(())) == 1

@@ -78,7 +78,7 @@ def cross_entropy_backward(saved, dvalues):
     t = _targets("cross_entropy", probabilities, targets)
     p = wide(probabilities)
     d = dvalues[..., None]
-    return -d * _ratio_or_zero(t, p), _soft_only(targets, -d * jnp.log(p))
+    return -d * _ratio_or_zero(t, p), None if _is_labels(targets) else -d * jnp.log(p)
 
 
 @loss
@@ -137,8 +137,9 @@ def softmax_cross_entropy_backward(saved, dvalues, *, label_smoothing, ignore_la
         if dmass is not None and _is_labels(targets):
             label = _targets("softmax_cross_entropy", logits, targets)
             dclass_weights += (_counted(dmass, targets, ignore_label)[..., None] * label).sum(leading)
-    dt = dvalues[..., None] * (1 - label_smoothing) * row * kernel.surprisal(logits, norm)
-    return dz, _soft_only(targets, dt), dclass_weights
+    if _is_labels(targets):
+        return dz, None, dclass_weights
+    return dz, dvalues[..., None] * (1 - label_smoothing) * row * kernel.surprisal(logits, norm), dclass_weights
 
 
 @loss
@@ -163,12 +164,8 @@ def negative_log_likelihood(
     else:
         value, kept = -picked * (one_hot * _class_row(name, class_weights, one_hot)).sum(-1), picked
     value = _poison(value, labels, classes, ignore_label)
-    return _with_mass(value, labels, class_weights, classes, ignore_label), (
-        labels,
-        class_weights,
-        kept,
-        Static(classes),
-    )
+    saved = (labels, class_weights, kept, Static(classes))
+    return _with_mass(value, labels, class_weights, classes, ignore_label), saved
 
 
 @negative_log_likelihood.each_backward
@@ -256,10 +253,6 @@ def _with_mass(value: Array, targets: Array, class_weights: Array | None, classe
         one_hot = kernel.distribution(targets, classes, 0.0, value.dtype)
         mass = (one_hot * _class_row("class_weights", class_weights, one_hot)).sum(-1)
     return value, _counted(mass, targets, ignore_label)
-
-
-def _soft_only(targets: Array, dt: Array) -> Array | None:
-    return None if _is_labels(targets) else dt
 
 
 def _times_or_zero(t: Array, x: Array) -> Array:
