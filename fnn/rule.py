@@ -196,7 +196,8 @@ class Rule(Generic[P, Y]):
             saved, dy = jax.tree.map(_as_array, (saved, dy))
             return self._admit(backward(saved, dy, **backward_static), jax.tree.unflatten(tree, leaves))
 
-        primal.__name__ = self.name  # what profiles and error messages of JAX show
+        # What profiles and error messages of JAX show; JAX looks behind a type checker's wrapper.
+        inspect.unwrap(primal).__name__ = self.name
         lowered = jax.custom_vjp(primal)
         lowered.defvjp(keep, pull)
         return cast(Callable[..., Y], lowered)
