@@ -52,8 +52,9 @@ def dot(x: Float[Array, "... n"], y: Float[Array, "... n"]):
 @dot.backward
 def dot_backward(saved, dz):
     """dx = dz y, dy = dz x."""
-    x, y = saved
-    return dz[..., None] * y, dz[..., None] * x
+    x, y = map(wide, saved)
+    dz = wide(dz)[..., None]
+    return dz * y, dz * x
 
 
 def _axes(name: str, ndim: int, axis: Axes) -> tuple[int, ...]:

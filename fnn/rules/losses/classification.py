@@ -162,7 +162,7 @@ def negative_log_likelihood(
     if class_weights is None:
         value, kept = -picked, None
     else:
-        value, kept = -picked * (one_hot * _class_row(name, class_weights, one_hot)).sum(-1), picked
+        value, kept = -picked * _times_or_zero(one_hot, _class_row(name, class_weights, one_hot)).sum(-1), picked
     value = _poison(value, labels, classes, ignore_label)
     saved = (labels, class_weights, kept, Static(classes))
     return _with_mass(value, labels, class_weights, classes, ignore_label), saved
@@ -175,12 +175,12 @@ def negative_log_likelihood_backward(saved, dvalues, *, ignore_label):
     dvalues, dmass = dvalues if isinstance(dvalues, tuple) else (dvalues, None)
     dvalues = _counted(dvalues, labels, ignore_label)
     one_hot = kernel.distribution(labels, classes.value, 0.0, dvalues.dtype)
-    dlog = -dvalues[..., None] * one_hot
     if class_weights is None:
-        return dlog, None, None
+        return _times_or_zero(one_hot, -dvalues[..., None]), None, None
+    dlog = _times_or_zero(one_hot, -dvalues[..., None] * _class_row("negative_log_likelihood", class_weights, one_hot))
     each = -dvalues * picked + (0.0 if dmass is None else _counted(dmass, labels, ignore_label))
     dclass_weights = (each[..., None] * one_hot).sum(tuple(range(one_hot.ndim - 1)))
-    return dlog * _class_row("negative_log_likelihood", class_weights, one_hot), None, dclass_weights
+    return dlog, None, dclass_weights
 
 
 @loss
