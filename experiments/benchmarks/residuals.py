@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fnn import Rule, rules
-from fnn.inspect import residual_bytes
+from fnn.check import residual_bytes
 from fnn.rules.elementwise import Elementwise
 
 BATCH, FEATURES = 64, 128

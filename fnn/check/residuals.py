@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 
 class ResidualBytes(NamedTuple):
@@ -40,3 +41,35 @@ def residual_bytes(function: Callable[..., Any], *arguments: Any) -> ResidualByt
 def nbytes(aval: Any) -> int:
     """Return the bytes of an array of this shape and dtype."""
     return aval.size * aval.dtype.itemsize
+
+
+def narrow_statistics(closed: Any, outputs: int) -> list[tuple[tuple[int, ...], str]]:
+    """Return the shape and the sum of each residual that a sum made and that is kept in less than float32.
+
+    `closed` is the jaxpr of ``jax.vjp(...)``, whose first `outputs` outputs are the function's own. A residual as
+    large as the largest argument is an activation, not a statistic, and may be as narrow as its argument.
+    """
+    from jax.extend import core
+
+    from fnn.check.programs import equations, nested
+
+    jaxpr = closed.jaxpr
+    summed: dict[Any, str] = {}
+    for equation in jaxpr.eqns:
+        inside = [e.primitive.name for program in nested(equation) for e in equations(program)]
+        made_of = [summed[v] for v in equation.invars if isinstance(v, core.Var) and v in summed]
+        made_of += [name for name in (equation.primitive.name, *inside) if name in ("reduce_sum", "cumsum")]
+        if made_of:
+            summed |= dict.fromkeys(equation.outvars, made_of[0])
+    largest = max((v.aval.size for v in jaxpr.invars), default=0)
+    there = {v for v in (*jaxpr.invars, *jaxpr.outvars[:outputs]) if isinstance(v, core.Var)}
+    residuals = dict.fromkeys(v for v in jaxpr.outvars[outputs:] if isinstance(v, core.Var) and v not in there)
+    return [
+        (v.aval.shape, summed[v])
+        for v in residuals
+        if v in summed and v.aval.size < largest and _is_narrow(v.aval.dtype)
+    ]
+
+
+def _is_narrow(dtype: Any) -> bool:
+    return jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4

@@ -1,7 +1,5 @@
 """Look inside: the table of a network, and taps on its backward pass."""
 
-from fnn.inspect.residuals import ResidualBytes as ResidualBytes
-from fnn.inspect.residuals import residual_bytes as residual_bytes
 from fnn.inspect.summary import Row as Row
 from fnn.inspect.summary import Summary as Summary
 from fnn.inspect.summary import summary as summary

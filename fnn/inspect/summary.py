@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from fnn.inspect.residuals import nbytes
+from fnn.check.residuals import nbytes
 from fnn.layers import Layer
 from fnn.layers.layer import abstract
 from fnn.layers.scope import Call, contains, observing

@@ -1,0 +1,55 @@
+"""One compile: a second call with the same shapes traces and compiles nothing."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.monitoring
+import jax.numpy as jnp
+import numpy as np
+
+from fnn.check.findings import Findings
+from fnn.check.report import Outcome
+from fnn.check.subject import Subject, pull
+
+
+def compilation(subject: Subject) -> Outcome:
+    """Count what JAX traces and compiles in a second reverse pass, called eagerly and under jit.
+
+    A function that makes a new closure or a new jit at each call compiles at each call.
+    """
+    found = Findings(subject, "compilation")
+    real = subject.real(subject.function)
+    with subject.precision(), np.errstate(all="ignore"):
+        floats, dy = jax.tree.map(jnp.asarray, (tuple(subject.floats), tuple(subject.base[1])))
+        ways = {"called eagerly": pull}
+        if subject.compiles:
+            compiled = jax.jit(lambda floats, dy: pull(real, floats, dy))
+            ways["under jit"] = lambda real, floats, dy: compiled(floats, dy)
+        for label, run in ways.items():
+            for _ in range(2):
+                jax.block_until_ready(jax.tree.leaves(run(real, floats, dy)))
+            with _counting() as counts:
+                jax.block_until_ready(jax.tree.leaves(run(real, floats, dy)))
+            if counts["compiled"]:
+                found.say(
+                    "",
+                    f"{label}, a third call with the same shapes compiled {counts['compiled']} programs anew: define "
+                    "the rule and its jits once, at the top of a module, and not inside the function.",
+                )
+    return found.outcome(", ".join(ways))
+
+
+@contextlib.contextmanager
+def _counting() -> Iterator[dict[str, int]]:
+    counts = {"compiled": 0}
+
+    def listen(event: str, duration: float, **_: Any) -> None:
+        counts["compiled"] += event.endswith("backend_compile_duration")
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        yield counts
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)

@@ -1,0 +1,127 @@
+"""The cotangents are the central differences of the function's own value: the oracle that knows no autodiff."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fnn.check import programs
+from fnn.check.findings import Findings
+from fnn.check.report import Outcome
+from fnn.check.subject import Subject
+
+ENTRIES = 128
+"""Arguments with at most so many entries have the whole gradient differenced; larger ones are probed."""
+PROBES = 16
+
+# Linear or analytic, so that Im f(x + ih) / h is f'(x) to order h² without cancellation (Squire and Trapp, 1998).
+ANALYTIC = frozenset(
+    "add sub mul div neg exp exp2 expm1 log log1p sin cos tan tanh sinh cosh logistic sqrt rsqrt integer_pow square "
+    "dot_general reduce_sum cumsum reshape transpose broadcast_in_dim squeeze expand_dims slice concatenate rev pad "
+    "convert_element_type copy copy_p gather iota jit pjit asin acos atan asinh acosh atanh add_any split".split()
+)
+
+
+def differences(subject: Subject) -> Outcome:
+    """Compare <dX, v> with the derivative of <dY, f> along v: along each entry of small arguments, else along probes.
+
+    Central differences with steps h and h/2 are extrapolated (Richardson) for h over nine binary orders, and the step
+    whose error estimate, h⁴ terms and rounding, is least is taken, up to that error. Where the whole
+    program is analytic, the complex step replaces them. With a reference there is no need for either.
+    """
+    found = Findings(subject, "differences")
+    if subject.reference is not None:
+        return found.not_run("the reference is the oracle")
+    floats, dy = subject.base
+    got = subject.pull(floats, dy).dx
+    along, detail = _complex_step(subject, dy), "complex step"
+    if along is None:
+        along, detail = _central(subject, dy), "central differences, steps swept"
+    probed = False
+    for number, leaf in enumerate(subject.leaves):
+        x = floats[number]
+        if x.size <= ENTRIES:
+            directions = np.eye(x.size).reshape(x.size, *x.shape)
+            mine = got[number].astype(np.float64)
+        else:
+            probed = True
+            directions = subject.random.normal(size=(PROBES, *x.shape))
+            mine = np.asarray([(v * got[number]).sum() for v in directions])
+        measured = np.asarray([along(number, np.asarray(v, x.dtype)) for v in directions], np.float64).reshape(-1, 2)
+        want, error = measured[:, 0].reshape(mine.shape), measured[:, 1].reshape(mine.shape)
+        finite = np.isfinite(want) & np.isfinite(error)
+        setting = "wanted the derivative along " + ("16 random directions" if mine.shape != x.shape else "each entry")
+        # An entry whose differences do not settle, at a kink or a pole, shows nothing.
+        found.compare(leaf.name, np.where(finite, mine, 0), np.where(finite, want, 0), error, setting)
+    return found.outcome(detail + ("; too large for a full Jacobian: probed along 16 directions" if probed else ""))
+
+
+def _central(subject: Subject, dy: tuple) -> Callable[[int, Any], tuple[float, float]]:
+    def value(floats: tuple) -> Any:
+        y, _ = subject.real(subject.function)(*floats)
+        return [jnp.asarray(a * b, jnp.promote_types(a.dtype, jnp.float32)) for a, b in zip(y, dy, strict=True)]
+
+    def at(number: int, moved: np.ndarray) -> np.ndarray:
+        floats = tuple(moved if k == number else leaf for k, leaf in enumerate(subject.floats))
+        terms = subject.run("contracted", value, floats)
+        return np.concatenate([np.ravel(t).astype(np.float64) for t in terms])
+
+    def along(number: int, v: np.ndarray) -> tuple[float, float]:
+        x = subject.floats[number]
+        here = at(number, x)
+        noise = 8 * subject.eps * subject.length**0.5 * (np.abs(here).sum() + 1)
+        unit = max(1.0, float(np.abs(x[v != 0]).max(initial=0))) / max(1.0, float(np.abs(v).max(initial=0)))
+        best = (np.nan, np.inf)
+        start = -3 if subject.eps < 1e-10 else -1
+        for power in range(start, start - 18, -3):
+            h = unit * 2.0**power
+            d = [float((at(number, x + s * v) - at(number, x - s * v)).sum() / (2 * s)) for s in (h, h / 2, h / 4)]
+            coarse, fine = d[1] + (d[1] - d[0]) / 3, d[2] + (d[2] - d[1]) / 3
+            error = 4 * abs(fine - coarse) + 4 * noise / h
+            if np.isfinite(error) and error < best[1]:
+                best = (fine, error)
+        return best
+
+    return along
+
+
+def _complex_step(subject: Subject, dy: tuple) -> Callable[[int, Any], tuple[float, float]] | None:
+    if not subject.compiles or subject.eps > 1e-10:
+        return None
+    with subject.precision():
+        function = subject.oracle or subject.real(subject.function)
+        closed, _ = programs.trace(lambda *floats: function(*floats)[0], *subject.floats)
+        if not all(equation.primitive.name in ANALYTIC for equation in programs.equations(closed)):
+            return None
+
+    def keep_imaginary(equation: Any, values: list[Any]) -> list[Any] | None:
+        """Leave out what would drop the imaginary part: a conversion to a real dtype, before or after a product."""
+        name, params = equation.primitive.name, equation.params
+        if name == "convert_element_type" and jnp.iscomplexobj(values[0]):
+            return values
+        if name == "dot_general":
+            return [jax.lax.dot_general(*values, params["dimension_numbers"], params["precision"])]
+        return None
+
+    def value(floats: tuple, direction: tuple) -> Any:
+        h = 2.0**-60
+        moved = [jax.lax.complex(x, h * v) for x, v in zip(floats, direction, strict=True)]
+        y = programs.evaluate(closed, moved, keep_imaginary)
+        return [jnp.imag(a) / h * b for a, b in zip(y, dy, strict=True)]
+
+    def along(number: int, v: np.ndarray) -> tuple[float, float]:
+        direction = tuple(v if k == number else np.zeros_like(x) for k, x in enumerate(subject.floats))
+        terms = subject.run("complex step", value, tuple(subject.floats), direction)
+        size = sum(float(np.abs(t).sum()) for t in terms)
+        return float(sum(t.sum() for t in terms)), 64 * subject.eps * subject.length**0.5 * (size + 1)
+
+    v = np.asarray(subject.random.normal(size=subject.floats[0].shape), subject.dtype)
+    try:
+        derivative, error = along(0, v)
+    except Exception:  # an equation that takes no complex numbers after all
+        return None
+    # A program may be analytic by its equations and not by what it does with them: central differences decide.
+    central, uncertain = _central(subject, dy)(0, v)
+    return along if abs(derivative - central) <= error + uncertain else None

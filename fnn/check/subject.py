@@ -1,0 +1,359 @@
+"""What is checked: a function, its arguments, the oracle of its gradient; and what both say, compiled once.
+
+The arguments' real leaves are drawn out into one list, in float64; a complex leaf gives two, its parts. All else
+(integers, booleans, keys, None, strings, callables) is bound. What the properties see is a function of real arrays
+that returns a tuple of real arrays.
+"""
+
+import copy
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from fnn.check import programs, tolerance
+from fnn.check.leaves import Leaf, host, is_inexact, leaf_names, parts_of, sentence_of, signature_of
+from fnn.rule import Rule
+
+
+class Pulled(NamedTuple):
+    """What one reverse pass gives, as NumPy arrays."""
+
+    y: tuple
+    other: tuple
+    """The outputs without a gradient: integers, booleans, keys' data."""
+    dx: tuple
+
+
+class Subject:
+    """A function on one set of arguments, and everything the properties ask of it.
+
+    `function` is a `Rule`, a `jax.custom_vjp` function, a partial or a jit of one, or any JAX function; `reference`
+    is another function of the same arguments whose value and gradient are right. Without one, the oracle is the
+    function's own forward with its custom rules opened, differentiated by JAX; where there is nothing to open or JAX
+    cannot differentiate it, there is no oracle and central differences remain. Raises ValueError, in a sentence, for
+    what cannot be checked at all.
+    """
+
+    # Set by preflight
+    outputs: list[np.ndarray]
+    output_names: list[str]
+    deterministic: bool
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        reference: Callable[..., Any] | None = None,
+        order: int = 1,
+        seed: int = 0,
+        budget: int | None = None,
+        kinks: tuple[float, ...] = (),
+        dtype: Any = jnp.float64,
+        **static: Any,
+    ):
+        from fnn.check.preflight import preflight, refuse_tracers  # it is about Subjects itself
+
+        self.static = static
+        while isinstance(function, functools.partial):
+            function, args, static = function.func, (*function.args, *args), {**function.keywords, **static}
+        self.function, self.args, self.all_static = function, args, static
+        self.reference, self.order, self.seed, self.budget, self.kinks = reference, order, seed, budget, kinks
+        self.dtype = jnp.dtype(dtype)
+        self.name: str = getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__)
+        self.random = np.random.default_rng([seed, *map(ord, self.name)])
+        values, self.tree = jax.tree.flatten(args)
+        self.values = [_usual_integer(value) for value in values]
+        refuse_tracers(self)
+        self.leaves, self.floats = self._real_leaves()
+        self._compiled: dict[str, Callable[..., Any]] = {}
+        preflight(self)
+
+    def _real_leaves(self) -> tuple[list[Leaf], list[np.ndarray]]:
+        fixed = getattr(self.function, "nondiff_argnums", ())
+        leaves, floats = [], []
+        for place, (name, argument) in enumerate(zip(*leaf_names(self.function, self.args), strict=True)):
+            value = self.values[place]
+            if argument in fixed or not is_inexact(value):
+                # A rule's positional arguments are arrays; another function's integer may be an axis.
+                if isinstance(self.function, Rule) and isinstance(value, (bool, int)):
+                    self.values[place] = np.asarray(value)
+                continue
+            for part, array in parts_of(np.asarray(value)).items():
+                dtype = jax.dtypes.canonicalize_dtype(array.dtype)
+                leaves.append(Leaf(f"{name}.{part}" if part else name, place, part, dtype))
+                floats.append(np.array(array, self.dtype))
+        return leaves, floats
+
+    # The function of real arrays, and its oracle
+
+    def real(self, function: Callable[..., Any]) -> Callable[..., tuple[tuple, tuple]]:
+        """Return (real arrays) -> (real outputs, other outputs) of a function of the arguments."""
+
+        def call(*floats: Any) -> tuple[tuple, tuple]:
+            y = function(*self.arguments(floats), **self.keywords(function))
+            real: list[Any] = []
+            other: list[Any] = []
+            for leaf in jax.tree.leaves(y):
+                if jnp.iscomplexobj(leaf):
+                    real += [jnp.real(leaf), jnp.imag(leaf)]
+                else:
+                    (real if jnp.issubdtype(jnp.result_type(leaf), jnp.floating) else other).append(leaf)
+            return tuple(real), tuple(other)
+
+        return call
+
+    def arguments(self, floats: Any) -> tuple:
+        """Put real arrays back into the arguments."""
+        values = list(self.values)
+        for leaf, array in zip(self.leaves, floats, strict=True):
+            values[leaf.place] = lax.complex(values[leaf.place], array) if leaf.part == "imag" else array
+        return jax.tree.unflatten(self.tree, values)
+
+    def keywords(self, function: Callable[..., Any]) -> dict[str, Any]:
+        """Return the static configuration; a reference gets what it names of it."""
+        parameters = signature_of(function)
+        if function is not self.reference or parameters is None:
+            return self.all_static
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return self.all_static
+        return {key: value for key, value in self.all_static.items() if key in parameters}
+
+    @functools.cached_property
+    def oracle(self) -> Callable[..., tuple[tuple, tuple]] | None:
+        """What JAX differentiates to give the gradient that is wanted, as a function of real arrays."""
+        if self.reference is not None:
+            real = self.real(self.reference)
+        elif isinstance(self.function, Rule):
+            real = self.real(self.function.plain)
+        elif self.compiles:
+            with self.precision():
+                real = programs.opened(self.real(self.function), *self.floats)
+        else:
+            real = None
+        if real is None:
+            return None
+        try:
+            with self.precision():
+                jax.eval_shape(functools.partial(pull, real), tuple(self.floats), self.cotangents_like())
+        except Exception as error:
+            self._oracle_error = error
+            return None
+        return real
+
+    @functools.cached_property
+    def is_hand_written(self) -> bool:
+        """Whether the function holds a `custom_vjp`: a backward that somebody wrote."""
+        if isinstance(self.function, Rule) or not self.compiles:
+            return True
+        with self.precision():
+            closed, _ = programs.trace(self.real(self.function), *self.floats)
+        return any(equation.primitive.name in programs.CUSTOM_VJP for equation in programs.equations(closed))
+
+    _oracle_error: Exception | None = None
+
+    @property
+    def oracle_name(self) -> str:
+        """What the gradient is compared with, in words."""
+        if self.reference is not None:
+            return "the reference"
+        return "the forward itself" if self.oracle is None else "autodiff of the plain forward"
+
+    @property
+    def why_no_oracle(self) -> str:
+        """Why there is no oracle, in words."""
+        if self._oracle_error is not None:
+            what = "plain forward" if self.reference is None else "reference"
+            return f"JAX cannot differentiate the {what} ({sentence_of(self._oracle_error)})"
+        return "JAX differentiates this function itself: it holds no custom rule, and no reference is given"
+
+    # Evidence
+
+    def precision(self) -> Any:
+        """Return the context in which the subject's dtype exists."""
+        return jax.enable_x64(self.dtype == jnp.float64)
+
+    def forward(self, floats: Any) -> tuple[tuple, tuple]:
+        """Return (outputs, other outputs) of the function, not differentiated."""
+        return self.run("forward", self.real(self.function), *floats)
+
+    def pull(self, floats: Any, dy: Any) -> Pulled:
+        """Return what the function's own reverse pass gives."""
+        return Pulled(*self.run("pull", functools.partial(pull, self.real(self.function)), tuple(floats), tuple(dy)))
+
+    def wanted(self, floats: Any, dy: Any) -> Pulled:
+        """Return what the oracle's reverse pass gives."""
+        assert self.oracle is not None
+        return Pulled(*self.run("wanted", functools.partial(pull, self.oracle), tuple(floats), tuple(dy)))
+
+    def best(self, floats: Any, dy: Any) -> Pulled:
+        """Return what the oracle gives, or the function itself where there is none."""
+        return (self.pull if self.oracle is None else self.wanted)(floats, dy)
+
+    def run(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function of arrays, compiled the first time under its name, and return NumPy arrays."""
+        with self.precision(), np.errstate(all="ignore"):
+            if name not in self._compiled:
+                self._compiled[name] = jax.jit(function) if self.compiles else function
+            return host(self._compiled[name](*arguments))
+
+    @functools.cached_property
+    def compiles(self) -> bool:
+        """Whether the function can be traced; one that branches on values is run eagerly."""
+        try:
+            with self.precision():
+                jax.eval_shape(self.real(self.function), *self.floats)
+        except jax.errors.ConcretizationTypeError:
+            return False
+        return True
+
+    @functools.cached_property
+    def backward_error(self) -> Exception | None:
+        """What the reverse pass raises, if it does."""
+        try:
+            self.pull(*self.base)
+        except Exception as error:
+            return error
+        return None
+
+    def shapes_in(self, dtypes: list[Any]) -> tuple:
+        """Return the outputs' shapes and dtypes for arguments in other dtypes; raises what the function raises."""
+        floats = [jax.ShapeDtypeStruct(x.shape, d) for x, d in zip(self.floats, dtypes, strict=True)]
+        return jax.eval_shape(lambda *floats: self.real(self.function)(*floats)[0], *floats)
+
+    # Tolerances
+
+    @functools.cached_property
+    def eps(self) -> float:
+        """The rounding unit: of float64, or of what the plain forward computes in even when it is given float64."""
+        dtypes = [self.dtype, *(y.dtype for y in self.outputs)]
+        for function in (self.oracle, self.real(self.function)):
+            if function is not None and self.compiles:
+                with self.precision():
+                    found = tolerance.narrowest(programs.trace(function, *self.floats)[0])
+                # A reference may compute in what it likes; the function, in float32 or wider.
+                if found is not None and (function is self.oracle or found == jnp.float32):
+                    dtypes.append(found)
+        return max(map(tolerance.epsilon, dtypes))
+
+    @functools.cached_property
+    def length(self) -> int:
+        """The longest sum in the forward and backward passes."""
+        if not self.compiles:
+            return max(leaf.size for leaf in self.floats)
+        with self.precision():
+            reverse = functools.partial(pull, self.oracle or self.real(self.function))
+            return tolerance.longest_sum(programs.trace(reverse, tuple(self.floats), self.cotangents_like())[0])
+
+    def condition(self, floats: Any, dy: Any) -> Pulled:
+        """Return how far each number of the best oracle moves when every input moves by its own size."""
+        best = self.best(floats, dy)
+        return Pulled(*sensitivity(self, lambda floats, dy: tuple(self.best(floats, dy)), (floats, dy), tuple(best)))
+
+    @functools.cached_property
+    def bounds(self) -> Pulled:
+        """How far values and cotangents at `base` may be off."""
+        want, condition = self.best(*self.base), self.condition(*self.base)
+        floor = max((float(np.max(np.abs(dy), initial=0)) for dy in self.base[1]), default=1.0)
+        bound = functools.partial(tolerance.allowed, self.eps, self.length)
+        return Pulled(
+            tuple(map(bound, want.y, condition.y)),
+            (),
+            tuple(bound(w, c, floor) for w, c in zip(want.dx, condition.dx, strict=True)),
+        )
+
+    # Other arguments and random cotangents
+
+    def cotangents(self) -> tuple[np.ndarray, ...]:
+        """Return random cotangents, one for each output."""
+        return tuple(np.asarray(self.random.normal(size=y.shape)).astype(y.dtype) for y in self.outputs)
+
+    def cotangents_like(self) -> tuple[jax.ShapeDtypeStruct, ...]:
+        """Return the shapes and dtypes of the cotangents."""
+        return tuple(jax.ShapeDtypeStruct(y.shape, y.dtype) for y in self.outputs)
+
+    def nearby(self) -> list[np.ndarray]:
+        """Return other arguments: each entry up to a twentieth smaller, so that it stays in its domain."""
+        return [np.asarray(x * (1 - 0.05 * self.random.uniform(size=x.shape))).astype(x.dtype) for x in self.floats]
+
+    @functools.cached_property
+    def base(self) -> tuple[list[np.ndarray], tuple[np.ndarray, ...]]:
+        """The given arguments and one random cotangent, which several properties start from."""
+        return self.floats, self.cotangents()
+
+    def known(self, floats: Any, dy: Any) -> dict[str, Any]:
+        """Return the arrays that a wrong cotangent may turn out to hold."""
+        arguments = {leaf.name: x for leaf, x in zip(self.leaves, floats, strict=True)}
+        return {"arguments": arguments, "known": {f"d{n}": d for n, d in zip(self.output_names, dy, strict=True)}}
+
+    @property
+    def sizes(self) -> list[int]:
+        """The different sizes of the arguments' axes, 1 left out, the one that most arguments have first."""
+        shapes = [np.shape(value) for value in self.values if hasattr(value, "shape")]
+        counts = {size: sum(size in shape for shape in shapes) for shape in shapes for size in shape if size > 1}
+        return sorted(counts, key=lambda size: -counts[size])
+
+    @property
+    def outer_size(self) -> int:
+        """The size of the first axis of the first argument that has axes: the batch, as a rule."""
+        return next(x.shape[0] for x in self.floats if x.ndim and x.shape[0] > 1)
+
+    def resized(self, change: dict[int, int]) -> "Subject | None":
+        """Return the same check with every axis of one size made another; None if the function refuses it."""
+        other = copy.copy(self)
+        for name in ("oracle", "compiles", "backward_error", "eps", "length", "bounds", "base"):
+            other.__dict__.pop(name, None)
+        other._compiled = {}
+        other.values = [self._resize(value, change) for value in self.values]
+        other.floats = [self._resize(x, change) for x in self.floats]
+        try:
+            with self.precision():
+                shapes = jax.eval_shape(lambda *floats: other.real(self.function)(*floats)[0], *other.floats)
+        except Exception:
+            return None
+        other.outputs = [np.zeros(y.shape, y.dtype) for y in shapes]
+        return other
+
+    def _resize(self, value: Any, change: dict[int, int]) -> Any:
+        if not isinstance(value, (np.ndarray, jax.Array)) or not set(value.shape) & set(change):
+            return value
+        shape = tuple(change.get(size, size) for size in value.shape)
+        array = np.resize(np.asarray(value), shape)
+        if not np.issubdtype(array.dtype, np.floating):
+            # Labels stay below the number of classes, whichever axis that is.
+            return np.minimum(array, max(min(change.values()) - 1, 0)).astype(array.dtype)
+        # No ties that the given arguments do not have.
+        return np.asarray(array * (1 - 0.05 * self.random.uniform(size=shape))).astype(array.dtype)
+
+
+def _usual_integer(value: Any) -> Any:
+    """Return a 64-bit integer array of NumPy as JAX takes it by default, in 32 bits."""
+    wide = isinstance(value, (np.ndarray, np.generic)) and value.dtype in (np.int64, np.uint64)
+    return value.astype(np.int32 if value.dtype == np.int64 else np.uint32) if wide else value
+
+
+def pull(function: Callable[..., Any], floats: tuple, dy: tuple) -> tuple[tuple, tuple, tuple]:
+    """Return (outputs, other outputs, cotangents) of a function of real arrays."""
+    y, backward, other = jax.vjp(function, *floats, has_aux=True)
+    return y, other, backward(dy)
+
+
+def sensitivity(subject: Subject, run: Callable[..., Any], inputs: Any, base: Any) -> Any:
+    """Return how far each number of ``run(*inputs)`` moves when every input moves by its own size, to first order."""
+    step = 2.0 ** round(np.log2(subject.eps) / 2)
+
+    def moved(x: np.ndarray) -> np.ndarray:
+        return np.asarray(x * (1 + step * subject.random.choice([-1.0, 1.0], size=np.shape(x)))).astype(x.dtype)
+
+    near = [run(*jax.tree.map(moved, inputs)) for _ in range(2)]
+
+    def largest(at: Any, *others: Any) -> Any:
+        with np.errstate(all="ignore"):
+            size = np.max([np.abs(x.astype(np.float64) - at) for x in others], axis=0) / step
+            return np.where(np.isfinite(size), size, 0.0)
+
+    return jax.tree.map(largest, base, *near)
