@@ -12,6 +12,11 @@ import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_num_cpu_devices", 8)  # for what is sharded; all else runs on the first
+
+
+def pytest_addoption(parser):
+    parser.addoption("--deep", action="store_true", help="the long profile: every case in every property, all mutants")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ class Case(NamedTuple):
     reference: Callable[..., Any]
     surrogate: Callable[..., Any] | None = None  # what the backward differentiates where that is not the reference
     length: int = 1  # the longest sum in either pass, for the tolerances
+    kinks: tuple[float, ...] = ()  # where the rule's docstring states which side it takes
 
     @property
     def name(self) -> str:
@@ -61,7 +62,8 @@ def elementwise(rule, reference, *configurations, kinks=(), x=None, surrogate=No
     configurations = configurations or ({},)
     labels = [",".join(f"{key}={value}" for key, value in static.items()) or "default" for static in configurations]
     rows = [
-        Case(rule, label, (x,), static, reference, surrogate)
+        Case(rule, label, (x,), static, reference, surrogate, kinks=tuple(kinks))
         for label, static in zip(labels, configurations, strict=True)
     ]
-    return [*rows, Case(rule, "scalar", (x[1, 1],), configurations[0], reference, surrogate)] if scalar else rows
+    scalar_row = Case(rule, "scalar", (x[1, 1],), configurations[0], reference, surrogate, kinks=tuple(kinks))
+    return [*rows, scalar_row] if scalar else rows

@@ -1,15 +1,19 @@
 """The table of every public rule: CASES, by name, and the helpers that call a case on its float arguments alone."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from activation_cases import ACTIVATIONS
 from cases import Case
 from gate_cases import GATES, PENALTIES, PRODUCTS, REDUCTIONS
 from loss_cases import LOSSES
+
+from fnn import check
 
 CASES: dict[str, Case] = {
     case.name: case for case in (*ACTIVATIONS, *GATES, *PRODUCTS, *REDUCTIONS, *PENALTIES, *LOSSES)
@@ -23,6 +27,38 @@ def richness(case: Case) -> int:
 
 # The case of each rule that asks the most of it.
 RICHEST: list[str] = list({case.rule.name: case.name for case in sorted(CASES.values(), key=richness)}.values())
+
+
+every_case = pytest.mark.parametrize("name", CASES)
+richest_case = pytest.mark.parametrize("name", RICHEST)
+
+# What a property notes without failing, and why it stands.
+NOTED: dict[tuple[str, str], str] = {}
+
+
+@functools.cache
+def subject(name: str) -> check.Subject:
+    """Return what the checker knows of a case, kept for the properties that ask it in turn."""
+    case = CASES[name]
+    reference = None if case.surrogate is None else functools.partial(straight_through, case)
+    return check.Subject(case.rule, *case.arguments, order=2, kinks=case.kinks, reference=reference, **case.static)
+
+
+def straight_through(case: Case, *arguments: Any, **static: Any) -> Any:
+    """Return the rule's value with the surrogate's gradient."""
+    assert case.surrogate is not None
+    surrogate = case.surrogate(*arguments, **static)
+    value = jax.lax.stop_gradient(case.rule.plain(*arguments, **static))
+    return value + (surrogate - jax.lax.stop_gradient(surrogate))
+
+
+def prove(name: str, *properties: str) -> None:
+    """Assert that properties of the checker hold of a case, or note what is argued here."""
+    for proved in properties:
+        outcome = check.PROPERTIES[proved](subject(name))
+        assert outcome.status != "failed", "\n".join(map(str, outcome.failures))
+        noted = (CASES[name].rule.name, proved) in NOTED
+        assert outcome.status != "noted" or noted, outcome.detail
 
 
 def is_float(leaf: Any) -> bool:

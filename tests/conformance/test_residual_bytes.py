@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 from rules_table import CASES, in_dtype, is_float
 
-from fnn.inspect import residual_bytes
+from fnn.check import residual_bytes
 
 # These keep more in total, but nothing that does not stand in memory anyway.
 KEEPS_ARGUMENTS = {
