@@ -24,6 +24,7 @@ def rule(
     budget: int | None = None,
     kinks: tuple[float, ...] = (),
     dtype: Any = np.float64,
+    accuracy: float = 0.0,
     **static: Any,
 ) -> Report:
     """Prove a gradient rule on these arguments, or show where it is wrong.
@@ -36,7 +37,8 @@ def rule(
     of f with its custom rules opened, and central differences. order: 2 claims reverse over reverse. without, only:
     names of `check.PROPERTIES` to leave out, or to check alone. budget: the bytes that the backward may keep.
     kinks: numbers at which f has a kink, to be tried too. dtype: float32 for a function that computes in float32
-    whatever it is given.
+    whatever it is given. accuracy: the relative error that f claims, where it is one that iterates or approximates
+    and is not right to rounding.
 
     Raises ValueError, in a sentence, for what cannot be checked: no differentiable argument, no floating output, a
     missing key, a function that closes over a tracer or changes shape, a reference of another structure.
@@ -51,9 +53,8 @@ def rule(
         if name not in PROPERTIES:
             raise ValueError(f"there is no property {name!r}: the properties are {', '.join(PROPERTIES)}.")
     start = time.perf_counter()
-    subject = Subject(
-        f, *args, reference=reference, order=order, seed=seed, budget=budget, kinks=kinks, dtype=dtype, **static
-    )
+    options = {"reference": reference, "order": order, "seed": seed, "budget": budget, "kinks": kinks}
+    subject = Subject(f, *args, **options, dtype=dtype, accuracy=accuracy, **static)
     chosen = [name for name in PROPERTIES if name not in without and (not only or name in only)]
     outcomes = tuple(outcome_of(subject, name) for name in chosen)
     seconds = time.perf_counter() - start

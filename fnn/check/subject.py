@@ -54,6 +54,7 @@ class Subject:
         budget: int | None = None,
         kinks: tuple[float, ...] = (),
         dtype: Any = jnp.float64,
+        accuracy: float = 0.0,
         **static: Any,
     ):
         from fnn.check.preflight import preflight, refuse_tracers  # it is about Subjects itself
@@ -63,7 +64,7 @@ class Subject:
             function, args, static = function.func, (*function.args, *args), {**function.keywords, **static}
         self.function, self.args, self.all_static = function, args, static
         self.reference, self.order, self.seed, self.budget, self.kinks = reference, order, seed, budget, kinks
-        self.dtype = jnp.dtype(dtype)
+        self.dtype, self.accuracy = jnp.dtype(dtype), accuracy
         self.name: str = getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__)
         self.random = np.random.default_rng([seed, *map(ord, self.name)])
         values, self.tree = jax.tree.flatten(args)
@@ -238,7 +239,7 @@ class Subject:
                 # A reference may compute in what it likes; the function, in float32 or wider.
                 if found is not None and (function is self.oracle or found == jnp.float32):
                     dtypes.append(found)
-        return max(map(tolerance.epsilon, dtypes))
+        return max(self.accuracy, *map(tolerance.epsilon, dtypes))
 
     @functools.cached_property
     def length(self) -> int:

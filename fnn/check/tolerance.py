@@ -86,9 +86,10 @@ def _terms(equation: Any) -> int:
 def narrowest(closed: Any) -> Any:
     """Return the narrowest floating dtype that a live value of the program has; None if there is none."""
     needed = {id(v) for v in closed.jaxpr.outvars}
+    writes = not closed.jaxpr.outvars  # a kernel gives its results by writing them
     dtypes = [v.aval.dtype for v in closed.jaxpr.outvars if _is_floating(v)]
     for equation in reversed(closed.jaxpr.eqns):
-        if any(id(v) in needed for v in equation.outvars):
+        if writes or any(id(v) in needed for v in equation.outvars):
             needed |= {id(v) for v in equation.invars}
             dtypes += [v.aval.dtype for v in equation.outvars if _is_floating(v)]
             dtypes += [found for program in nested(equation) if (found := narrowest(program)) is not None]

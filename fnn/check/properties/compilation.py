@@ -1,6 +1,7 @@
 """One compile: a second call with the same shapes traces and compiles nothing."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax.monitoring
 import jax.numpy as jnp
 import numpy as np
 
+from fnn.check import programs
 from fnn.check.findings import Findings
 from fnn.check.report import Outcome
 from fnn.check.subject import Subject, pull
@@ -17,7 +19,8 @@ from fnn.check.subject import Subject, pull
 def compilation(subject: Subject) -> Outcome:
     """Count what JAX traces and compiles in a second reverse pass, called eagerly and under jit.
 
-    A function that makes a new closure or a new jit at each call compiles at each call.
+    A function that makes a new jit at each call compiles at each call. So do scan, while and cond outside jit, whose
+    bodies are new at each call: that is noted.
     """
     found = Findings(subject, "compilation")
     real = subject.real(subject.function)
@@ -32,13 +35,25 @@ def compilation(subject: Subject) -> Outcome:
                 jax.block_until_ready(jax.tree.leaves(run(real, floats, dy)))
             with _counting() as counts:
                 jax.block_until_ready(jax.tree.leaves(run(real, floats, dy)))
-            if counts["compiled"]:
-                found.say(
-                    "",
-                    f"{label}, a third call with the same shapes compiled {counts['compiled']} programs anew: define "
-                    "the rule and its jits once, at the top of a module, and not inside the function.",
-                )
+            if not counts["compiled"]:
+                continue
+            again = f"{label}, a third call with the same shapes compiled {counts['compiled']} programs anew"
+            if _has_loops(subject):
+                return found.outcome("")._replace(status="noted", detail=f"{again}, as lax's loops do outside jit")
+            found.say(
+                "",
+                f"{again}: define the rule and its jits once, at the top of a module, and not inside the function.",
+            )
     return found.outcome(", ".join(ways))
+
+
+def _has_loops(subject: Subject) -> bool:
+    """Say whether scan, while or cond stand in the program: eagerly they compile what they close over at each call."""
+    if not subject.compiles:
+        return False
+    function = functools.partial(pull, subject.real(subject.function))
+    closed, _ = programs.trace(function, tuple(subject.floats), subject.cotangents_like())
+    return any(equation.primitive.name in ("scan", "while", "cond") for equation in programs.equations(closed))
 
 
 @contextlib.contextmanager

@@ -70,14 +70,18 @@ def _central(subject: Subject, dy: tuple) -> Callable[[int, Any], tuple[float, f
 
     def along(number: int, v: np.ndarray) -> tuple[float, float]:
         x = subject.floats[number]
-        here = at(number, x)
+
+        def there(step: Any) -> np.ndarray:
+            return at(number, np.asarray(x + step, x.dtype))
+
+        here = there(0.0)
         noise = 8 * subject.eps * subject.length**0.5 * (np.abs(here).sum() + 1)
         unit = max(1.0, float(np.abs(x[v != 0]).max(initial=0))) / max(1.0, float(np.abs(v).max(initial=0)))
         best = (np.nan, np.inf)
         start = -3 if subject.eps < 1e-10 else -1
         for power in range(start, start - 18, -3):
             h = unit * 2.0**power
-            d = [float((at(number, x + s * v) - at(number, x - s * v)).sum() / (2 * s)) for s in (h, h / 2, h / 4)]
+            d = [float((there(s * v) - there(-s * v)).sum() / (2 * s)) for s in (h, h / 2, h / 4)]
             coarse, fine = d[1] + (d[1] - d[0]) / 3, d[2] + (d[2] - d[1]) / 3
             error = 4 * abs(fine - coarse) + 4 * noise / h
             if np.isfinite(error) and error < best[1]:

@@ -41,6 +41,7 @@ def edges(subject: Subject) -> Outcome:
             else:
                 nans = np.isnan(got.dx[k]) & ~np.isfinite(want.dx[k])
                 if wrong.any() or nans.any():
+                    wrong = _first(wrong)
                     low, high, pole = _around(subject, floats, dy, k, wrong)
                     with np.errstate(invalid="ignore"):
                         slack = 1e-4 * (np.abs(low) + np.abs(high) + 1) + bound
@@ -84,27 +85,36 @@ def _values(subject: Subject, found: Findings, setting: str, special: float, got
         found.compare(name, np.where(counts, g, w), w, bound, setting)
 
 
+def _first(entries: np.ndarray) -> np.ndarray:
+    """Return the first ENTRIES of the entries in question: as many as are looked around."""
+    return entries & (np.cumsum(entries).reshape(entries.shape) <= ENTRIES)
+
+
 def _around(
     subject: Subject, floats: list[np.ndarray], dy: tuple, number: int, entries: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the least and the largest cotangent of one leaf close by, and the infinity that they grow to, or NaN.
 
-    Close by is in random directions, and up and down each of the entries in question alone, which wins or loses then.
+    Close by is in random directions, there and back, and up and down each of the entries in question alone, which
+    wins or loses then.
     """
 
-    def moved(step: float) -> np.ndarray:
-        near = [x + step * (1 + np.abs(x)) * subject.random.uniform(-1, 1, x.shape) for x in floats]
-        return subject.best([np.asarray(x, subject.dtype) for x in near], dy).dx[number]
+    def moved(step: float) -> list[np.ndarray]:
+        directions = [step * (1 + np.abs(x)) * subject.random.uniform(-1, 1, x.shape) for x in floats]
+        near = [
+            [np.asarray(x + s * d, subject.dtype) for x, d in zip(floats, directions, strict=True)] for s in (1, -1)
+        ]
+        return [subject.best(point, dy).dx[number] for point in near]
 
     def alone(at: tuple, step: float) -> np.ndarray:
         x = np.array(floats[number])
         x[at] += step * (1 + abs(x[at]))
         return subject.best([*floats[:number], x, *floats[number + 1 :]], dy).dx[number]
 
-    near = [moved(NEAR) for _ in range(NEIGHBOURS)]
-    for at in list(zip(*np.nonzero(entries), strict=True))[:ENTRIES] if entries.ndim else []:
+    near = [cotangent for _ in range(NEIGHBOURS // 2) for cotangent in moved(NEAR)]
+    for at in zip(*np.nonzero(entries), strict=True) if entries.ndim else ():
         near += [alone(at, NEAR), alone(at, -NEAR)]
-    nearer = [moved(NEARER) for _ in range(NEIGHBOURS)]
+    nearer = [cotangent for _ in range(NEIGHBOURS // 2) for cotangent in moved(NEARER)]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)  # of entries that are NaN at every point
         low, high = np.nanmin(near, 0), np.nanmax(near, 0)

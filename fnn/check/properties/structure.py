@@ -18,12 +18,12 @@ def structure(subject: Subject) -> Outcome:
     """Trace the reverse pass, without running it, with all arguments in one dtype and with each alone in bfloat16.
 
     JAX checks the tree and the shape of what a `custom_vjp` returns, and lets any dtype pass (jax#27144). Integer,
-    boolean and key arguments have a cotangent of dtype float0, None none at all. What goes wrong with a mixture of
-    dtypes alone is noted and fails nothing.
+    boolean and key arguments have a cotangent of dtype float0, None none at all. A reverse pass that raises in other
+    dtypes than it is checked in, or goes wrong with a mixture of dtypes alone, is noted and fails nothing.
     """
     found = Findings(subject, "structure")
     if subject.backward_error is not None:
-        found.say("", f"its reverse pass raises {sentence_of(subject.backward_error)}", f"{subject.dtype} arguments")
+        found.say("", f"its reverse pass raises {sentence_of(subject.backward_error)}.", f"{subject.dtype} arguments")
         return found.outcome("the reverse pass")
     if not subject.compiles:
         return found.outcome("the reverse pass, eagerly")
@@ -47,14 +47,14 @@ def structure(subject: Subject) -> Outcome:
             try:
                 _examine(subject, dtypes, findings, setting)
             except Exception as error:
-                findings.say("", f"its reverse pass raises {sentence_of(error)}", f"{setting} arguments")
+                mixtures.say("", f"its reverse pass raises {sentence_of(error)}.", f"{setting} arguments")
     taken = f"{len(rows) - len(refused)} mixtures of dtypes"
     outcome = found.outcome(taken + (f"; not taken: {', '.join(refused)}" if refused else ""))
     if mixtures.failures and not found.failures:
         worst = next(iter(mixtures.failures.values()))
-        return outcome._replace(
-            status="noted", detail=f"{outcome.detail}; {worst.argument}: {worst.sentence} ({worst.setting})"
-        )
+        argument = f"{worst.argument}: " if worst.argument else ""
+        detail = f"{outcome.detail}; {argument}{worst.sentence} ({worst.setting})"
+        return outcome._replace(status="noted", detail=detail)
     return outcome
 
 
