@@ -59,7 +59,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "adafactor": Algorithm(optim.adafactor, oracles.adafactor, 0.1, 0.03),
     # what the iteration does to small singular values
     "muon": Algorithm(optim.muon, oracles.muon, 0.1, 0.01, 3.4445**5),
-    "schedule_free_adamw": Algorithm(optim.schedule_free_adamw, oracles.schedule_free_adamw, 0.1, 0.01),
+    "schedule_free_adamw": Algorithm(optim.schedule_free_adamw, oracles.schedule_free_adamw, 0.1, 0.03),
 }
 
 
@@ -81,7 +81,7 @@ WRAPPERS: dict[str, Wrapper] = {
     ),
     "accumulate": Wrapper(lambda o: optim.accumulate(o, 2)),
     "average": Wrapper(lambda o: optim.average(o, 0.9)),
-    "by_leaf": Wrapper(lambda o: optim.by_leaf(lambda path, leaf: o if path == "w" else optim.sgd(0.1))),
+    "by_leaf": Wrapper(lambda o: optim.by_leaf(lambda path, leaf: o if path.endswith("w") else optim.sgd(0.1))),
     "freeze": Wrapper(
         lambda o: optim.freeze(o, lambda path, leaf: path == "b"),
         lambda name, target, curvature, start: start if name == "b" else target,

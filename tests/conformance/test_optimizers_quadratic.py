@@ -27,7 +27,8 @@ def bowl(params):
     return sum(jax.tree.leaves(terms))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+# Unoptimised code compiles in two thirds of the time.
+@functools.partial(jax.jit, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0})
 def descend(optimizer):
     def step(state, _):
         return optimizer.update(state, jax.grad(bowl)(optimizer.params(state)))[0], None
@@ -38,7 +39,7 @@ def descend(optimizer):
 @pytest.mark.parametrize("row", ALGORITHMS.values(), ids=ALGORITHMS.keys())
 def test_an_algorithm_reaches_it(row):
     reached = descend(row.make(learning_rate=optim.cosine(row.bowl, STEPS), weight_decay=0.0))
-    chex.assert_trees_all_close(reached, TARGET, atol=1e-2)
+    chex.assert_trees_all_close(reached, TARGET, atol=2e-3)
 
 
 @pytest.mark.parametrize("row", WRAPPERS.values(), ids=WRAPPERS.keys())
@@ -46,4 +47,4 @@ def test_a_wrapper_reaches_its_own(row):
     reached = descend(row.wrap(optim.momentum(optim.cosine(0.1, STEPS))))
     for name, at in reached.items():
         want = row.optimum(name, TARGET[name], CURVATURE[name], START[name])
-        np.testing.assert_allclose(np.asarray(at, np.float32), want, atol=1e-2)
+        np.testing.assert_allclose(np.asarray(at, np.float32), want, atol=2e-3)

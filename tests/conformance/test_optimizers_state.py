@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from optimizers_table import OPTIMIZERS, random_tree
+from optimizers_table import OPTIMIZERS, WRAPPERS, random_tree
 
 from fnn import optim
 
@@ -51,3 +51,12 @@ def test_init_copies_and_shares_no_buffer(make):
     state, at = optimizer.update(state, jax.tree.map(jnp.copy, optimizer.params(state)))
     buffers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves((params, state, at))]
     assert len(buffers) == len(set(buffers))
+
+
+@pytest.mark.parametrize("name", sorted(WRAPPERS.keys() - {"fan_in_scaled"}))  # which makes its own algorithm
+def test_a_wrapper_hands_on_the_solution_of_what_it_goes_round(name):
+    optimizer = OPTIMIZERS[name]()
+    state = optimizer.init(random_tree(0))
+    for _ in range(4):
+        state, _ = optimizer.update(state, jax.tree.map(jnp.ones_like, optimizer.params(state)))
+    assert np.any(optim.solution(optimizer, state)["first"]["w"] != optimizer.params(state)["first"]["w"])

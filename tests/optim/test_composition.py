@@ -1,6 +1,5 @@
 """The functions that take an optimizer and return one: the algebra of each."""
 
-import inspect
 from typing import Any
 
 import chex
@@ -26,58 +25,6 @@ def run(optimizer, grads, params=PARAMS):
         state, at = optimizer.update(state, g)
     chex.assert_trees_all_equal(at, optimizer.params(state))
     return state, at
-
-
-COMPOSED = {
-    "clip_by_value": lambda o: optim.clip_by_value(o, 0.5),
-    "clip_by_norm": lambda o: optim.clip_by_norm(o, 0.5),
-    "clip_by_global_norm": lambda o: optim.clip_by_global_norm(o, 0.5),
-    "coupled_weight_decay": lambda o: optim.coupled_weight_decay(o, optim.constant(0.1)),
-    "accumulate": lambda o: optim.accumulate(o, 2),
-    "average": lambda o: optim.average(o, 0.9),
-    "by_leaf": lambda o: optim.by_leaf(lambda path, leaf: o if leaf.ndim == 2 else optim.sgd(0.1)),
-    "freeze": lambda o: optim.freeze(o, lambda path, leaf: path == "b"),
-    "fan_in_scaled": lambda o: optim.fan_in_scaled(optim.momentum, 0.1),
-    "mixed_precision": lambda o: optim.mixed_precision(o, jnp.float16),
-}
-
-
-def test_the_table_is_complete():
-    algorithms = {"learning_rate"}
-    public = {
-        name
-        for name, value in vars(optim).items()
-        if inspect.isfunction(value)
-        and inspect.signature(value).return_annotation is optim.Optimizer
-        and not algorithms & set(list(inspect.signature(value).parameters)[:1])
-    }
-    assert public - {"leafwise"} == set(COMPOSED)
-
-
-@pytest.mark.parametrize("compose", COMPOSED.values(), ids=COMPOSED.keys())
-def test_composed_optimizers_keep_structure_and_donate_and_trace_once(compose):
-    """Around one with a solution of its own, which a composition must hand on."""
-    optimizer = compose(optim.schedule_free_adamw(0.1))
-    state = optimizer.init(PARAMS)
-    held = optimizer.params(state)
-    grads = jax.tree.map(lambda g, p: jnp.asarray(g, p.dtype), random_like(1), held)
-
-    def either(state):
-        return jax.lax.cond(True, lambda: optimizer.update(state, grads)[0], lambda: state)
-
-    stable = jax.eval_shape(either, state)
-    chex.assert_trees_all_equal_shapes_and_dtypes(stable, state)
-    chex.clear_trace_counter()
-    update = jax.jit(chex.assert_max_traces(optimizer.update, n=1), donate_argnums=0)
-    returned, at = [], held
-    for _ in range(4):
-        state, at = update(state, grads)
-        returned.append((at, jax.tree.map(np.array, at)))
-    for at, copied in returned:
-        chex.assert_trees_all_equal(at, copied)
-    chex.assert_trees_all_equal_shapes_and_dtypes(optim.solution(optimizer, state), held)
-    if compose is not COMPOSED["fan_in_scaled"]:
-        assert np.any(optim.solution(optimizer, state)["w"] != at["w"])
 
 
 def test_clip_by_value():
