@@ -53,7 +53,7 @@ class Findings:
             float(ulps),
             float(np.broadcast_to(bound, got.shape)[found.index]),
             int(found.wrong.sum()),
-            diagnose(got, want, **known),
+            diagnose(got, want, eps=eps, **known),
             self.repeat(),
         )
 

@@ -47,7 +47,8 @@ def edges(subject: Subject) -> Outcome:
                         slack = 1e-4 * (np.abs(low) + np.abs(high) + 1) + bound
                         wrong &= ~((got.dx[k] >= low - slack) & (got.dx[k] <= high + slack)) & (got.dx[k] != pole)
                     own_nans += [f"{leaf.name} with {setting}"] if (nans & np.isfinite(low + high)).any() else []
-            found.compare(leaf.name, np.where(wrong, got.dx[k], want.dx[k]), want.dx[k], bound, setting)
+            shown = np.where(wrong, got.dx[k], want.dx[k])
+            found.compare(leaf.name, shown, want.dx[k], bound, setting, **subject.known(floats, dy))
     outcome = found.outcome(f"{len(rows)} inputs")
     if outcome.status == "passed" and own_nans:
         detail = f"{len(rows)} inputs; the cotangent of {own_nans[0]} is NaN, as autodiff's, and finite all around"

@@ -22,10 +22,10 @@ def linearity(subject: Subject) -> Outcome:
     reach = 2.0 ** (600 if subject.eps < 1e-10 else 80)
     huge, tiny = ([np.asarray(d * s, d.dtype) for d in dy] for s in (reach, 1 / reach))
     scaled = ((reach, "huge", subject.pull(floats, huge).dx), (1 / reach, "tiny", subject.pull(floats, tiny).dx))
-    bounds = subject.bounds.dx
+    bounds, known = subject.bounds.dx, subject.known(floats, dy)
     for number, leaf in enumerate(subject.leaves):
         finite = np.isfinite(dx[number])
-        found.compare(leaf.name, zero[number], np.zeros_like(zero[number]), 0.0, "a zero cotangent")
+        found.compare(leaf.name, zero[number], np.zeros_like(zero[number]), 0.0, "a zero cotangent", **known)
         sum_of_both = dx[number] + 3 * dx2[number]
         found.compare(leaf.name, both[number], sum_of_both, 8 * bounds[number], "dY + 3 dY', wanted dX + 3 dX'")
         for scale, label, got in scaled:

@@ -16,13 +16,16 @@ def value(subject: Subject) -> Outcome:
     bounds = subject.bounds.y
     for label, floats in points:
         alone, other = subject.forward(floats)
+        known = {"arguments": subject.known(floats, dy)["arguments"]}
         pulled = subject.pull(floats, dy)
         for name, got, want, bound in zip(subject.output_names, pulled.y, alone, bounds, strict=True):
-            found.compare(name, got, want, bound, f"{label}: the forward rule's value, wanted the function's own")
+            found.compare(
+                name, got, want, bound, f"{label}: the forward rule's value, wanted the function's own", **known
+            )
         for number, (got, want) in enumerate(zip(pulled.other, other, strict=True)):
             found.compare(f"output without gradient {number}", got, want, 0.0, label)
         if subject.oracle is not None:
             wanted = subject.wanted(floats, dy)
             for name, got, want, bound in zip(subject.output_names, alone, wanted.y, bounds, strict=True):
-                found.compare(name, got, want, bound, f"{label}: wanted {subject.oracle_name}'s value")
+                found.compare(name, got, want, bound, f"{label}: wanted {subject.oracle_name}'s value", **known)
     return found.outcome("2 points")
