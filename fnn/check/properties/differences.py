@@ -61,7 +61,9 @@ def differences(subject: Subject) -> Outcome:
 def _central(subject: Subject, dy: tuple) -> Callable[[int, Any], tuple[float, float]]:
     def value(floats: tuple) -> Any:
         y, _ = subject.real(subject.function)(*floats)
-        return [jnp.asarray(a * b, jnp.promote_types(a.dtype, jnp.float32)) for a, b in zip(y, dy, strict=True)]
+        half = [a.dtype.itemsize < 4 for a in y]
+        wide = [a.astype(jnp.float32) if narrow else a for a, narrow in zip(y, half, strict=True)]
+        return [a * jnp.asarray(b, a.dtype) for a, b in zip(wide, dy, strict=True)]
 
     def at(number: int, moved: np.ndarray) -> np.ndarray:
         floats = tuple(moved if k == number else leaf for k, leaf in enumerate(subject.floats))

@@ -13,6 +13,7 @@ from fnn.check.subject import Pulled, Subject
 NEIGHBOURS = 8
 NEAR, NEARER = 1e-6, 1e-12
 ENTRIES = 64
+GROWS = 1.2
 
 
 def edges(subject: Subject) -> Outcome:
@@ -39,14 +40,16 @@ def edges(subject: Subject) -> Outcome:
                 # There autodiff is trusted no further than that there is a number; a given reference is.
                 wrong &= np.isnan(got.dx[k]) | (subject.reference is not None)
             else:
-                nans = np.isnan(got.dx[k]) & ~np.isfinite(want.dx[k])
+                finite = all(np.isfinite(y).all() for y in got.y)
+                nans = np.isnan(got.dx[k]) & ~np.isfinite(want.dx[k]) & finite
                 if wrong.any() or nans.any():
                     wrong = _first(wrong)
                     low, high, pole = _around(subject, floats, dy, k, wrong)
+                    nans &= np.isfinite(low + high) & np.isnan(pole)
                     with np.errstate(invalid="ignore"):
                         slack = 1e-4 * (np.abs(low) + np.abs(high) + 1) + bound
                         wrong &= ~((got.dx[k] >= low - slack) & (got.dx[k] <= high + slack)) & (got.dx[k] != pole)
-                    own_nans += [f"{leaf.name} with {setting}"] if (nans & np.isfinite(low + high)).any() else []
+                    own_nans += [f"{leaf.name} with {setting}"] if nans.any() else []
             shown = np.where(wrong, got.dx[k], want.dx[k])
             found.compare(leaf.name, shown, want.dx[k], bound, setting, **subject.known(floats, dy))
     outcome = found.outcome(f"{len(rows)} inputs")
@@ -120,5 +123,5 @@ def _around(
         warnings.simplefilter("ignore", RuntimeWarning)  # of entries that are NaN at every point
         low, high = np.nanmin(near, 0), np.nanmax(near, 0)
         lower, higher = np.nanmin(nearer, 0), np.nanmax(nearer, 0)
-    up, down = (higher > 0) & (higher > 1.2 * high), (lower < 0) & (lower < 1.2 * low)
+    up, down = (higher > 0) & (higher > GROWS * high), (lower < 0) & (lower < GROWS * low)
     return low, high, np.where(up, np.inf, np.where(down, -np.inf, np.nan))

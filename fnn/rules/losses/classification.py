@@ -78,7 +78,7 @@ def cross_entropy_backward(saved, dvalues):
     t = _targets("cross_entropy", probabilities, targets)
     p = wide(probabilities)
     d = dvalues[..., None]
-    return -d * _ratio_or_zero(t, p), None if _is_labels(targets) else -d * jnp.log(p)
+    return _times_or_zero(_ratio_or_zero(t, p), -d), None if _is_labels(targets) else -d * jnp.log(p)
 
 
 @loss
@@ -133,7 +133,8 @@ def softmax_cross_entropy_backward(saved, dvalues, *, label_smoothing, ignore_la
         u = t * row
         dz = kernel.backward(logits, norm, u, u.sum(-1), dvalues)
         leading = tuple(range(t.ndim - 1))
-        dclass_weights = (dvalues[..., None] * t * kernel.surprisal(logits, norm, u)).sum(leading)
+        surprisal = _times_or_zero(t, kernel.surprisal(logits, norm, u))
+        dclass_weights = _times_or_zero(surprisal, dvalues[..., None]).sum(leading)
         if dmass is not None and _is_labels(targets):
             label = _targets("softmax_cross_entropy", logits, targets)
             dclass_weights += (_counted(dmass, targets, ignore_label)[..., None] * label).sum(leading)
