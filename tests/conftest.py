@@ -1,22 +1,36 @@
 """The suite runs strict: no silent promotion of dtypes or ranks, warnings are errors, shapes are checked."""
 
-from jaxtyping import install_import_hook
-
-with install_import_hook("fnn", "typecheck.checked"):
-    import fnn  # noqa: F401
-
 import itertools
+from pathlib import Path
 
 import jax
 import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("fnn", "typecheck.checked")  # fnn imports its parts on first use, so all of it passes here
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 8)  # for what is sharded; all else runs on the first
+# What XLA compiled in an earlier run is read from there: a second run of the suite takes half of the time.
+jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".pytest_cache" / "compiled"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--deep", action="store_true", help="the long profile: every case in every property, all mutants")
+    parser.addoption("--deep", action="store_true", help="run the tests marked deep too: hours, by hand")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "deep: too long for each push; run by pytest --deep")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--deep"):
+        deep = [item for item in items if item.get_closest_marker("deep")]
+        config.hook.pytest_deselected(items=deep)
+        items[:] = [item for item in items if not item.get_closest_marker("deep")]
 
 
 @pytest.fixture

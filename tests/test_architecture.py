@@ -13,12 +13,13 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     ("fnn.kernels", "fnn.rule"),
     ("fnn.rules", "fnn.initializers"),
-    ("fnn.layers", "fnn.optim", "fnn.check"),
+    ("fnn.layers", "fnn.optim", "fnn.check", "fnn.pytest_plugin"),
     ("fnn.inspect", "fnn.data"),
     ("fnn.train",),
     ("experiments",),
 )
 CORE = {"jax", "jaxlib", "numpy", "chex", "jaxtyping", "fnn"}
+PLUGINS = ("fnn.pytest_plugin", "fnn.check.plugin")  # only pytest loads them
 
 
 def sources():
@@ -75,7 +76,7 @@ def test_rooms_are_small(name):
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("fnn")])
 def test_core_imports_the_core_alone(name):
     packages = {imported.split(".")[0] for imported in imports(SOURCES[name], top_level_only=True)}
-    assert packages <= CORE | set(sys.stdlib_module_names)
+    assert packages <= CORE | set(sys.stdlib_module_names) | ({"pytest"} if name in PLUGINS else set())
 
 
 def test_one_file_names_custom_vjp():
@@ -86,7 +87,8 @@ def test_one_file_names_custom_vjp():
 
 def test_importing_fnn_loads_no_extra():
     program = (
-        "import sys, fnn; extras = {'matplotlib', 'rich', 'tyro', 'tensorboardX', 'sklearn', 'optax', 'flax', 'torch'};"
+        "import sys, fnn; [getattr(fnn, name) for name in dir(fnn) if name[0] != '_' and name != 'pytest_plugin'];"
+        "extras = {'matplotlib', 'rich', 'tyro', 'tensorboardX', 'sklearn', 'optax', 'flax', 'torch'};"
         "print(sorted(extras & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)

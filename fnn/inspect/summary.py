@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import jax
 
-from fnn.check.residuals import nbytes
 from fnn.layers import Layer
 from fnn.layers.layer import abstract
 from fnn.layers.scope import Call, contains, observing
@@ -112,6 +111,8 @@ def _row(call: Call, kept: dict[Any, Any]) -> Row:
 def _bytes_kept(call: Call, arguments: tuple, jaxpr: Any, outputs: int, kept: dict[Any, Any]) -> int:
     """Count the residuals that are not kept yet. `kept` remembers them: buffers by the tracer that stands for them."""
     from jax.extend import core  # 15 ms that only a summary needs
+
+    from fnn.check.residuals import nbytes  # and this loads the whole checker
 
     owners: dict[Any, Any] = {}
     params = jax.tree.leaves(arguments[0])
