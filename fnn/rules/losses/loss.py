@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
 from fnn.rule import Rule, Static
@@ -44,8 +44,13 @@ class Loss(Rule[..., Array]):
         parameters = list(signature.parameters.values())
         arrays = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
         required = sum(p.default is p.empty for p in arrays)
-        weights = inspect.Parameter("weights", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
-        reduction = inspect.Parameter("reduction", inspect.Parameter.KEYWORD_ONLY, default="mean")
+        weights = inspect.Parameter(
+            "weights",
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=None,
+            annotation=Float[Array, "..."] | None,
+        )
+        reduction = inspect.Parameter("reduction", inspect.Parameter.KEYWORD_ONLY, default="mean", annotation=Reduction)
         self._weights_index = required
         static = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
 
