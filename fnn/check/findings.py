@@ -15,6 +15,7 @@ class Findings:
 
     def __init__(self, subject: Subject, property: str):
         self.subject, self.property = subject, property
+        subject.draw_for(property)
         self.failures: dict[str, Failure] = {}
         self.worst: float | None = None
 
@@ -57,11 +58,14 @@ class Findings:
             self.repeat(),
         )
 
-    def pulled(self, got: Pulled, want: Pulled, setting: str, subject: Subject | None = None) -> None:
-        """Compare two reverse passes at or near the base point, within the bounds there."""
+    def pulled(
+        self, got: Pulled, want: Pulled, setting: str, subject: Subject | None = None, bounds: Pulled | None = None
+    ) -> None:
+        """Compare two reverse passes within bounds, by default those at the base point."""
         subject = subject or self.subject
+        bounds = bounds or subject.bounds
         names = [*subject.output_names, *(leaf.name for leaf in subject.leaves)]
-        rows = zip(names, (*got.y, *got.dx), (*want.y, *want.dx), (*subject.bounds.y, *subject.bounds.dx), strict=True)
+        rows = zip(names, (*got.y, *got.dx), (*want.y, *want.dx), (*bounds.y, *bounds.dx), strict=True)
         for name, g, w, bound in rows:
             self.compare(name, g, w, bound, setting)
 

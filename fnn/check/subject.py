@@ -66,7 +66,7 @@ class Subject:
         self.reference, self.order, self.seed, self.budget, self.kinks = reference, order, seed, budget, kinks
         self.dtype, self.accuracy = jnp.dtype(dtype), accuracy
         self.name: str = getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__)
-        self.random = np.random.default_rng([seed, *map(ord, self.name)])
+        self.draw_for("")
         values, self.tree = jax.tree.flatten(args)
         self.values = [_usual_integer(value) for value in values]
         refuse_tracers(self)
@@ -258,16 +258,24 @@ class Subject:
     @functools.cached_property
     def bounds(self) -> Pulled:
         """How far values and cotangents at `base` may be off."""
-        want, condition = self.best(*self.base), self.condition(*self.base)
-        floor = max((float(np.max(np.abs(dy), initial=0)) for dy in self.base[1]), default=1.0)
+        return self.bounds_at(*self.base)
+
+    def bounds_at(self, floats: Any, dy: Any) -> Pulled:
+        """Return how far values and cotangents there may be off."""
+        want, condition = self.best(floats, dy), self.condition(floats, dy)
+        floors = tolerance.floors(floats, dy, want.y)
         bound = functools.partial(tolerance.allowed, self.eps, self.length)
         return Pulled(
             tuple(map(bound, want.y, condition.y)),
             (),
-            tuple(bound(w, c, floor) for w, c in zip(want.dx, condition.dx, strict=True)),
+            tuple(map(bound, want.dx, condition.dx, floors)),
         )
 
     # Other arguments and random cotangents
+
+    def draw_for(self, property: str) -> None:
+        """Begin the random numbers of a property: its own, so that it alone repeats what it did among others."""
+        self.random = np.random.default_rng([self.seed, *map(ord, self.name + property)])
 
     def cotangents(self) -> tuple[np.ndarray, ...]:
         """Return random cotangents, one for each output."""
@@ -284,7 +292,9 @@ class Subject:
     @functools.cached_property
     def base(self) -> tuple[list[np.ndarray], tuple[np.ndarray, ...]]:
         """The given arguments and one random cotangent, which several properties start from."""
-        return self.floats, self.cotangents()
+        drawn = copy.copy(self)
+        drawn.draw_for("base")
+        return self.floats, drawn.cotangents()
 
     def known(self, floats: Any, dy: Any) -> dict[str, Any]:
         """Return the arrays that a wrong cotangent may turn out to hold."""
@@ -347,7 +357,7 @@ def sensitivity(subject: Subject, run: Callable[..., Any], inputs: Any, base: An
     """Return how far each number of ``run(*inputs)`` moves when every input moves by its own size, to first order."""
     step = 2.0 ** round(np.log2(subject.eps) / 2)
 
-    def moved(x: np.ndarray) -> np.ndarray:
+    def moved(x: Any) -> np.ndarray:
         return np.asarray(x * (1 + step * subject.random.choice([-1.0, 1.0], size=np.shape(x)))).astype(x.dtype)
 
     near = [run(*jax.tree.map(moved, inputs)) for _ in range(2)]

@@ -1,9 +1,10 @@
 """How far two right computations may lie apart: C eps(dtype) sqrt(length) times the scale of what is compared.
 
 The scale of one entry is the largest entry of its leaf, plus how much the entry moves when every input moves by its
-own size (its condition), plus a floor: the size of one. It is never the array's size: a wrong bias does not hide
-under a weight, nor a wrong entry among many. The length is that of the longest sum in the program, whose rounding
-errors grow like its root (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2 and 2.8).
+own size (its condition), plus a floor, the size of one such number (see `floors`). It is never the array's size: a
+wrong bias does not hide under a weight, nor a wrong entry among many. The length is that of the longest sum in the
+program, whose rounding errors grow like its root (Higham, Accuracy and Stability of Numerical Algorithms, sections
+2.8 and 4.2).
 """
 
 import math
@@ -40,6 +41,20 @@ def allowed(eps: float, length: int, want: Any, condition: Any = 0.0, floor: flo
     finite = np.abs(want[np.isfinite(want)])
     scale = np.full(want.shape, (finite.max() if finite.size else 0.0) + floor)
     return np.asarray(C * eps * math.sqrt(length) * (scale + np.asarray(condition)))
+
+
+def floors(floats: Any, dy: Any, y: Any) -> list[float]:
+    """Return for each argument x the size of one of its cotangent: |dy|, times |y| / |x| where y is the larger.
+
+    A cotangent has the unit dy y / x, and may be a small difference of terms of that size.
+    """
+    cotangent, value = (max((_largest(leaf) for leaf in leaves), default=1.0) for leaves in (dy, y))
+    return [cotangent * max(1.0, value / _largest(x)) if _largest(x) else cotangent for x in floats]
+
+
+def _largest(array: Any) -> float:
+    array = np.abs(np.asarray(array, np.float64))
+    return float(np.max(array, where=np.isfinite(array), initial=0.0))
 
 
 def difference(got: Any, want: Any, bound: Any) -> Difference:

@@ -30,7 +30,10 @@ RICHEST: list[str] = list({case.rule.name: case.name for case in sorted(CASES.va
 
 
 every_case = pytest.mark.parametrize("name", CASES)
-richest_case = pytest.mark.parametrize("name", RICHEST)
+# The richest case of each rule; with --deep every case.
+richest_case = pytest.mark.parametrize(
+    "name", [name if name in RICHEST else pytest.param(name, marks=pytest.mark.deep) for name in CASES]
+)
 
 # What a property notes without failing, and why it stands.
 NOTED: dict[tuple[str, str], str] = {}
@@ -40,16 +43,23 @@ NOTED: dict[tuple[str, str], str] = {}
 def subject(name: str) -> check.Subject:
     """Return what the checker knows of a case, kept for the properties that ask it in turn."""
     case = CASES[name]
-    reference = None if case.surrogate is None else functools.partial(straight_through, case)
-    return check.Subject(case.rule, *case.arguments, order=2, kinks=case.kinks, reference=reference, **case.static)
+    return check.Subject(
+        case.rule, *case.arguments, order=2, kinks=case.kinks, reference=reference_of(case), **case.static
+    )
 
 
-def straight_through(case: Case, *arguments: Any, **static: Any) -> Any:
-    """Return the rule's value with the surrogate's gradient."""
-    assert case.surrogate is not None
-    surrogate = case.surrogate(*arguments, **static)
-    value = jax.lax.stop_gradient(case.rule.plain(*arguments, **static))
-    return value + (surrogate - jax.lax.stop_gradient(surrogate))
+def reference_of(case: Case) -> Callable[..., Any] | None:
+    """Return a function with the rule's value and the surrogate's gradient; None where the plain forward does."""
+    if case.surrogate is None:
+        return None
+    surrogate = case.surrogate
+
+    def straight_through(*arguments: Any, **static: Any) -> Any:
+        value = jax.lax.stop_gradient(case.rule.plain(*arguments, **static))
+        stand_in = surrogate(*arguments, **static)
+        return value + (stand_in - jax.lax.stop_gradient(stand_in))
+
+    return straight_through
 
 
 def prove(name: str, *properties: str) -> None:

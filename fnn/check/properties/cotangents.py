@@ -20,7 +20,9 @@ def cotangents(subject: Subject) -> Outcome:
     if subject.oracle is None:
         return found.not_run(f"{subject.why_no_oracle}; see differences")
     rows = [("the given arguments, a random cotangent", *subject.base)]
-    rows += [(f"the given arguments, random cotangent {n}", subject.floats, subject.cotangents()) for n in range(1, 3)]
+    rows += [
+        (f"the given arguments, random cotangent {n}", subject.floats, subject.cotangents()) for n in range(1, RANDOM)
+    ]
     rows += [("arguments nearby, a random cotangent", subject.nearby(), subject.cotangents())]
     size = sum(y.size for y in subject.outputs)
     if size <= ONE_HOT:
@@ -29,12 +31,13 @@ def cotangents(subject: Subject) -> Outcome:
     for setting, floats, dy in rows:
         got, want = subject.pull(floats, dy).dx, subject.wanted(floats, dy).dx
         known = subject.known(floats, dy)
+        bounds = subject.bounds.dx if setting.startswith("cotangent one-hot") else subject.bounds_at(floats, dy).dx
         for number, leaf in enumerate(subject.leaves):
             finite = np.isfinite(want[number])
             skipped += int((~finite).sum())
             mine = np.where(finite, got[number], want[number])
             others = {other.name: want[k] for k, other in enumerate(subject.leaves) if k != number}
-            found.compare(leaf.name, mine, want[number], subject.bounds.dx[number], setting, others=others, **known)
+            found.compare(leaf.name, mine, want[number], bounds[number], setting, others=others, **known)
     detail = f"{len(rows)} cotangents" + (", every one-hot" if size <= ONE_HOT else f", the output's {size} probed")
     return found.outcome(detail + (f"; {skipped} entries where the oracle is not finite left out" if skipped else ""))
 

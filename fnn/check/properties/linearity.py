@@ -18,16 +18,19 @@ def linearity(subject: Subject) -> Outcome:
     other = subject.cotangents()
     dx, dx2 = subject.pull(floats, dy).dx, subject.pull(floats, other).dx
     zero = subject.pull(floats, [np.zeros_like(d) for d in dy]).dx
-    both = subject.pull(floats, [a + 3 * b for a, b in zip(dy, other, strict=True)]).dx
+    summed = [a + 3 * b for a, b in zip(dy, other, strict=True)]
+    both = subject.pull(floats, summed).dx
     reach = 2.0 ** (600 if subject.eps < 1e-10 else 80)
     huge, tiny = ([np.asarray(d * s, d.dtype) for d in dy] for s in (reach, 1 / reach))
     scaled = ((reach, "huge", subject.pull(floats, huge).dx), (1 / reach, "tiny", subject.pull(floats, tiny).dx))
     bounds, known = subject.bounds.dx, subject.known(floats, dy)
+    of_sum = zip(bounds, subject.bounds_at(floats, other).dx, subject.bounds_at(floats, summed).dx, strict=True)
+    sum_bounds = [one + 3 * two + three for one, two, three in of_sum]
     for number, leaf in enumerate(subject.leaves):
         finite = np.isfinite(dx[number])
         found.compare(leaf.name, zero[number], np.zeros_like(zero[number]), 0.0, "a zero cotangent", **known)
         sum_of_both = dx[number] + 3 * dx2[number]
-        found.compare(leaf.name, both[number], sum_of_both, 8 * bounds[number], "dY + 3 dY', wanted dX + 3 dX'")
+        found.compare(leaf.name, both[number], sum_of_both, sum_bounds[number], "dY + 3 dY', wanted dX + 3 dX'")
         for scale, label, got in scaled:
             with np.errstate(all="ignore"):
                 back = np.where(finite, got[number].astype(np.float64) / scale, dx[number])

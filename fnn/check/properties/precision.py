@@ -84,12 +84,11 @@ def _compare(subject: Subject, found: Findings, name: str, floats: tuple, dy: tu
     want, condition = subject.best(*exact), subject.condition(*exact)
     eps = max(tolerance.epsilon(DTYPES[name]), subject.eps)
     largest = float(jnp.finfo(DTYPES[name]).max)
-    floor = max((float(np.max(np.abs(d), initial=0)) for d in exact[1]), default=1.0)
+    floors = tolerance.floors(*exact, want.y)
     setting = f"{name} arguments, wanted float64's result at the same numbers"
-    values = zip(subject.output_names, y, want.y, condition.y, strict=True)
-    cotangents = zip((leaf.name for leaf in subject.leaves), dx, want.dx, condition.dx, strict=True)
-    for rows, least in ((values, 1.0), (cotangents, floor)):
-        for label, got, w, c in rows:
-            inside = np.isfinite(w) & (np.abs(w) + c < largest)
-            got, w = np.where(inside, np.asarray(got, np.float64), 0), np.where(inside, w, 0)
-            found.compare(label, got, w, tolerance.allowed(eps, subject.length, w, c, least), setting, eps=eps)
+    values = zip(subject.output_names, y, want.y, condition.y, [1.0] * len(y), strict=True)
+    cotangents = zip([leaf.name for leaf in subject.leaves], dx, want.dx, condition.dx, floors, strict=True)
+    for label, got, w, c, floor in (*values, *cotangents):
+        inside = np.isfinite(w) & (np.abs(w) + c < largest)
+        got, w = np.where(inside, np.asarray(got, np.float64), 0), np.where(inside, w, 0)
+        found.compare(label, got, w, tolerance.allowed(eps, subject.length, w, c, floor), setting, eps=eps)

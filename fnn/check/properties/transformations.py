@@ -31,18 +31,19 @@ def transformations(subject: Subject) -> Outcome:
         eager = Pulled(*host(pull(subject.real(subject.function), asarray(tuple(floats)), asarray(tuple(dy)))))
     found.pulled(eager, first, "eager, wanted what jit gives")
     rows = {
-        f"vmap over {leaf.name}": [first, subject.pull([*floats[:k], near[k], *floats[k + 1 :]], dy)]
+        f"vmap over {leaf.name}": [(floats, dy), ([*floats[:k], near[k], *floats[k + 1 :]], dy)]
         for k, leaf in enumerate(subject.leaves)
     }
-    rows["vmap over the cotangents"] = [first, subject.pull(floats, dy2)]
-    rows["vmap over everything"] = rows["scan"] = [first, subject.pull(near, dy2)]
-    rows["remat"] = [first]
+    rows["vmap over the cotangents"] = [(floats, dy), (floats, dy2)]
+    rows["vmap over everything"] = rows["scan"] = [(floats, dy), (near, dy2)]
+    rows["remat"] = [(floats, dy)]
     programs = _programs(subject)
     inputs = (tuple(floats), tuple(near), tuple(dy), tuple(dy2))
     for name, result in _run(subject, found, programs, inputs).items():
-        for number, want in enumerate(rows[name]):
+        for number, point in enumerate(rows[name]):
             got = jax.tree.map(lambda leaf, number=number: leaf[number], result) if len(rows[name]) > 1 else result
-            found.pulled(Pulled(*got), want, f"under {name}, row {number}, wanted the same alone")
+            setting = f"under {name}, row {number}, wanted the same alone"
+            found.pulled(Pulled(*got), subject.pull(*point), setting, bounds=subject.bounds_at(*point))
     return found.outcome(f"jit, {len(programs) - 2} vmaps, scan, remat")
 
 

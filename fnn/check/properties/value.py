@@ -13,8 +13,8 @@ def value(subject: Subject) -> Outcome:
     found = Findings(subject, "value")
     points = [("the given arguments", subject.floats), ("arguments nearby", subject.nearby())]
     _, dy = subject.base
-    bounds = subject.bounds.y
     for label, floats in points:
+        bounds = subject.bounds_at(floats, dy).y
         alone, other = subject.forward(floats)
         known = {"arguments": subject.known(floats, dy)["arguments"]}
         pulled = subject.pull(floats, dy)
