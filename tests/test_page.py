@@ -5,10 +5,11 @@ import io
 import runpy
 from pathlib import Path
 
+import jax
 import matplotlib.image
 
 README = Path(__file__).parent.parent / "README.md"
-PAGE = README.read_text().split("```python\n")[1].split("```")[0]
+PAGE, RULE, CHECK = (block.split("```")[0] for block in README.read_text().split("```python\n")[1:])
 
 
 def test_the_page_runs_word_for_word(tmp_path, monkeypatch):
@@ -37,3 +38,19 @@ def test_the_page_runs_word_for_word(tmp_path, monkeypatch):
     assert len(history.rows) == 30 and history.rows[-1]["test_accuracy"] > 0.95
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert matplotlib.image.imread(tmp_path / "loss.png").std() > 0.05
+
+
+def test_the_rule_of_the_readme_is_checked(capsys):
+    names: dict = {}
+    with jax.numpy_rank_promotion("allow"):
+        exec(RULE + CHECK, names)
+    assert names["report"].ok and "cotangents" in capsys.readouterr().out
+
+
+def test_the_failure_in_the_readme_is_what_the_checker_says():
+    names: dict = {}
+    with jax.numpy_rank_promotion("allow"):
+        exec(RULE.replace("dy.sum(0)", "dy.mean(0)") + CHECK, names)
+    shown = README.read_text().split("would say\n\n```\n")[1].split("```")[0]
+    for line in shown.splitlines():
+        assert line.startswith(("  got", "  want", "  error")) or line in str(names["report"]).splitlines(), line

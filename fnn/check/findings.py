@@ -34,7 +34,7 @@ class Findings:
         if not found.wrong.any() or argument in self.failures:
             return
         eps = self.subject.eps if eps is None else eps
-        g, w = float(got[found.index]), float(want[found.index])
+        g, w = float(got[found.at]), float(want[found.at])
         with np.errstate(all="ignore"):
             error = abs(g - w)
             relative = error / abs(w) if w else float("inf")
@@ -45,14 +45,14 @@ class Findings:
             argument,
             "a number is wrong." if found.wrong.sum() == 1 else "numbers are wrong; the worst of them:",
             setting,
-            found.index,
+            found.at,
             got.shape,
             g,
             w,
             float(error),
             float(relative),
             float(ulps),
-            float(np.broadcast_to(bound, got.shape)[found.index]),
+            float(np.broadcast_to(bound, got.shape)[found.at]),
             int(found.wrong.sum()),
             diagnose(got, want, eps=eps, **known),
             self.repeat(),

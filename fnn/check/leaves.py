@@ -54,7 +54,7 @@ def _argument_name(parameters: list[inspect.Parameter], number: int) -> str:
 
 def parts_of(array: np.ndarray) -> dict[str, np.ndarray]:
     """Return an array as real ones: itself, or its real and imaginary part."""
-    return {"real": array.real, "imag": array.imag} if np.iscomplexobj(array) else {"": array}
+    return {"real": np.real(array), "imag": np.imag(array)} if np.iscomplexobj(array) else {"": array}
 
 
 def is_inexact(value: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from fnn.check.leaves import host, parts_of, sentence_of, signature_of
 from fnn.check.subject import Subject
@@ -46,7 +47,7 @@ def refuse_tracers(subject: Subject) -> None:
     """Raise ValueError if a tracer is among the arguments or in the function's closure."""
     inner = inspect.unwrap(getattr(subject.function, "fun", subject.function))
     held = [cell.cell_contents for cell in getattr(inner, "__closure__", None) or () if _is_filled(cell)]
-    if any(isinstance(value, jax.core.Tracer) for value in jax.tree.leaves((subject.values, held))):
+    if any(isinstance(value, Tracer) for value in jax.tree.leaves((subject.values, held))):
         raise ValueError(
             f"{subject.name}: it closes over a tracer, or a tracer is among its arguments: a check compares numbers, "
             "so call it outside jit, grad and vmap, and pass what the function depends on as an argument."

@@ -20,7 +20,8 @@ class Failure(NamedTuple):
     """What is wrong, in words."""
     setting: str = ""
     """At which inputs: the dtype, the cotangent, the transformation."""
-    index: tuple[int, ...] = ()
+    at: tuple[int, ...] = ()
+    """The index of the worst entry."""
     shape: tuple[int, ...] = ()
     got: float | None = None
     want: float | None = None
@@ -42,7 +43,7 @@ class Failure(NamedTuple):
         lines = [f"{self.rule} fails {self.property}{where}: {self.sentence}"]
         if self.got is not None and self.want is not None:
             size = int(np.prod(self.shape))
-            at = f"at {list(self.index)} of shape {self.shape}, " if self.shape else ""
+            at = f"at {list(self.at)} of shape {self.shape}, " if self.shape else ""
             lines += [
                 f"  {at}{self.wrong} of {size} {'entries' if size != 1 else 'entry'} wrong",
                 f"  got    {self.got!r}",

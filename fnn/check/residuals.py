@@ -53,7 +53,7 @@ def narrow_statistics(closed: Any, outputs: int) -> list[tuple[tuple[int, ...], 
 
     from fnn.check.programs import equations, nested
 
-    jaxpr = closed.jaxpr
+    jaxpr: Any = closed.jaxpr
     summed: dict[Any, str] = {}
     for equation in jaxpr.eqns:
         inside = [e.primitive.name for program in nested(equation) for e in equations(program)]
@@ -63,7 +63,7 @@ def narrow_statistics(closed: Any, outputs: int) -> list[tuple[tuple[int, ...], 
             summed |= dict.fromkeys(equation.outvars, made_of[0])
     largest = max((v.aval.size for v in jaxpr.invars), default=0)
     there = {v for v in (*jaxpr.invars, *jaxpr.outvars[:outputs]) if isinstance(v, core.Var)}
-    residuals = dict.fromkeys(v for v in jaxpr.outvars[outputs:] if isinstance(v, core.Var) and v not in there)
+    residuals: list[Any] = list(v for v in jaxpr.outvars[outputs:] if isinstance(v, core.Var) and v not in there)
     return [
         (v.aval.shape, summed[v])
         for v in residuals

@@ -25,7 +25,8 @@ class Difference(NamedTuple):
 
     ratio: float
     """The largest |got - want| / allowed; above 1 is wrong."""
-    index: tuple[int, ...]
+    at: tuple[int, ...]
+    """The index of that entry."""
     wrong: np.ndarray
     """Which entries are wrong."""
 

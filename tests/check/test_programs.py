@@ -9,7 +9,7 @@ from jax import lax
 from fnn import rules
 from fnn.check import programs
 
-X = np.asarray([0.3, -0.5, 0.9], np.float32)
+X = jnp.asarray([0.3, -0.5, 0.9], jnp.float32)
 
 
 @jax.custom_vjp

@@ -19,7 +19,7 @@ def test_the_bound_grows_with_eps_length_and_the_leaf_but_not_with_the_array():
 def test_differences_know_nan_and_infinity():
     got, want = np.asarray([1.0, np.nan, np.inf, -np.inf]), np.asarray([1.0, np.nan, np.inf, np.inf])
     found = tolerance.difference(got, want, 1e-6)
-    assert found.wrong.tolist() == [False, False, False, True] and found.index == (3,)
+    assert found.wrong.tolist() == [False, False, False, True] and found.at == (3,)
     assert tolerance.difference(np.asarray([np.nan]), np.asarray([1.0]), 1e9).wrong.all()
     assert tolerance.difference(np.zeros((0, 2)), np.zeros((0, 2)), 1e-6).ratio == 0
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from fnn import rule
 
@@ -242,7 +243,7 @@ def forgets_size_one(x):
 
 @wrong("transformations", V, words=("wanted the same alone",))
 def another_under_jit(x):
-    return jnp.sin(x) * (1.5 if isinstance(x, jax.core.Tracer) and "Jaxpr" in type(x._trace).__name__ else 1.0)
+    return jnp.sin(x) * (1.5 if isinstance(x, Tracer) and "Jaxpr" in type(x._trace).__name__ else 1.0)
 
 
 @wrong("transformations", V, words=("branches",))

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -26,7 +26,7 @@ def compilation(subject: Subject) -> Outcome:
     real = subject.real(subject.function)
     with subject.precision(), np.errstate(all="ignore"):
         floats, dy = jax.tree.map(jnp.asarray, (tuple(subject.floats), tuple(subject.base[1])))
-        ways = {"called eagerly": pull}
+        ways: dict[str, Callable[..., Any]] = {"called eagerly": pull}
         if subject.compiles:
             compiled = jax.jit(lambda floats, dy: pull(real, floats, dy))
             ways["under jit"] = lambda real, floats, dy: compiled(floats, dy)
@@ -60,7 +60,7 @@ def _has_loops(subject: Subject) -> bool:
 def _counting() -> Iterator[dict[str, int]]:
     counts = {"compiled": 0}
 
-    def listen(event: str, duration: float, **_: Any) -> None:
+    def listen(event: str, duration_secs: float, **_: Any) -> None:
         counts["compiled"] += event.endswith("backend_compile_duration")
 
     jax.monitoring.register_event_duration_secs_listener(listen)

@@ -108,7 +108,8 @@ def _complex_step(subject: Subject, dy: tuple) -> Callable[[int, Any], tuple[flo
         if name == "convert_element_type" and jnp.iscomplexobj(values[0]):
             return values
         if name == "dot_general":
-            return [jax.lax.dot_general(*values, params["dimension_numbers"], params["precision"])]
+            left, right = values
+            return [jax.lax.dot_general(left, right, params["dimension_numbers"], params["precision"])]
         return None
 
     def value(floats: tuple, direction: tuple) -> Any:

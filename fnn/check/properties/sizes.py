@@ -7,7 +7,7 @@ from fnn.check.leaves import sentence_of
 from fnn.check.report import Outcome
 from fnn.check.subject import Subject
 
-ODD = (3, 5, 7, 9, 11, 13, 15, 17)
+ODD: tuple[int, ...] = (3, 5, 7, 9, 11, 13, 15, 17)
 
 
 def sizes(subject: Subject) -> Outcome:

@@ -48,7 +48,7 @@ class Loss(Rule[..., Array]):
             "weights",
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
             default=None,
-            annotation=Float[Array, "..."] | None,
+            annotation=cast(Any, Float[Array, "..."]) | None,
         )
         reduction = inspect.Parameter("reduction", inspect.Parameter.KEYWORD_ONLY, default="mean", annotation=Reduction)
         self._weights_index = required
