@@ -196,6 +196,12 @@ def ties_get_three(x):
     return jnp.max(x, -1)
 
 
+@wrong("edges", X, words=("all arguments", "as all arguments move together"))
+@vjp(lambda x: (jnp.max(x, -1), x), lambda x, dy: (jnp.where(x == x.max(-1, keepdims=True), dy[:, None], 0.0),))
+def every_tie_gets_all(x):
+    return jnp.max(x, -1)
+
+
 @wrong("edges", np.abs(V) + 0.5, words=("nan", "0"))
 @vjp(lambda x: (x * jnp.sin(x), x), lambda x, dy: (dy * (jnp.sin(x) + x * jnp.cos(x)) * x / x,))
 def nan_at_zero(x):

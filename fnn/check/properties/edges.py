@@ -1,27 +1,23 @@
 """At kinks, ties, huge, tiny and infinite numbers the rule keeps its value and makes no NaN of its own."""
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
 from fnn.check import tolerance
 from fnn.check.findings import Findings
+from fnn.check.properties import kinks
 from fnn.check.report import Outcome
 from fnn.check.subject import Pulled, Subject
-
-NEIGHBOURS = 8
-NEAR, NEARER = 1e-6, 1e-12
-ENTRIES = 64
-GROWS = 1.2
 
 
 def edges(subject: Subject) -> Outcome:
     """Put each special number into each argument, at one entry and everywhere, and compare with the oracle.
 
-    At a kink any number between the cotangents of the points around it is right (a subgradient; ties of a maximum may
-    be shared or given to one), and at a pole the infinity that they grow to. A NaN is wrong where the oracle is
-    finite; where the oracle is not, it is no oracle. Declare the rule's kinks by ``kinks=(...)`` to have them tried.
+    At a kink any number between the cotangents of the points around it is right: a subgradient. Ties of a maximum may
+    be shared or given to one, if the shares sum to what there is to share. At a pole the infinity is right that they
+    grow to. A NaN is wrong where the oracle is finite; where the oracle is not, it is no oracle. Declare the rule's
+    kinks by ``kinks=(...)`` to have them tried.
     """
     found = Findings(subject, "edges")
     _, dy = subject.base
@@ -31,27 +27,8 @@ def edges(subject: Subject) -> Outcome:
         got, want = subject.pull(floats, dy), subject.best(floats, dy)
         if subject.oracle is not None:
             _values(subject, found, setting, special, got, want)
-        if np.isnan(special):
-            continue
-        for k, leaf in enumerate(subject.leaves):
-            bound = 4 * subject.bounds.dx[k] + tolerance.allowed(subject.eps, subject.length, want.dx[k])
-            wrong = tolerance.difference(got.dx[k], want.dx[k], bound).wrong & np.isfinite(want.dx[k])
-            if np.isinf(special):
-                # There autodiff is trusted no further than that there is a number; a given reference is.
-                wrong &= np.isnan(got.dx[k]) | (subject.reference is not None)
-            else:
-                finite = all(np.isfinite(y).all() for y in got.y)
-                nans = np.isnan(got.dx[k]) & ~np.isfinite(want.dx[k]) & finite
-                if wrong.any() or nans.any():
-                    wrong = _first(wrong)
-                    low, high, pole = _around(subject, floats, dy, k, wrong)
-                    nans &= np.isfinite(low + high) & np.isnan(pole)
-                    with np.errstate(invalid="ignore"):
-                        slack = 1e-4 * (np.abs(low) + np.abs(high) + 1) + bound
-                        wrong &= ~((got.dx[k] >= low - slack) & (got.dx[k] <= high + slack)) & (got.dx[k] != pole)
-                    own_nans += [f"{leaf.name} with {setting}"] if nans.any() else []
-            shown = np.where(wrong, got.dx[k], want.dx[k])
-            found.compare(leaf.name, shown, want.dx[k], bound, setting, **subject.known(floats, dy))
+        if not np.isnan(special):
+            own_nans += _cotangents(subject, found, setting, special, floats, got, want)
     outcome = found.outcome(f"{len(rows)} inputs")
     if outcome.status == "passed" and own_nans:
         detail = f"{len(rows)} inputs; the cotangent of {own_nans[0]} is NaN, as autodiff's, and finite all around"
@@ -78,6 +55,9 @@ def _rows(subject: Subject) -> Iterator[tuple[str, float, list[np.ndarray]]]:
             for fill in (0.0, float(x.flat[0]), *subject.kinks):
                 yield f"{leaf.name} {fill:g} everywhere", fill, changed(np.full_like(x, fill))
             yield f"{leaf.name} 1e4 times its signs", 1e4, changed(1e4 * np.sign(x))
+        for other in range(number):
+            if subject.floats[other].shape == x.shape:
+                yield f"{leaf.name} equal to {subject.leaves[other].name}", 0.0, changed(subject.floats[other])
 
 
 def _values(subject: Subject, found: Findings, setting: str, special: float, got: Pulled, want: Pulled) -> None:
@@ -89,39 +69,36 @@ def _values(subject: Subject, found: Findings, setting: str, special: float, got
         found.compare(name, np.where(counts, g, w), w, bound, setting)
 
 
-def _first(entries: np.ndarray) -> np.ndarray:
-    """Return the first ENTRIES of the entries in question: as many as are looked around."""
-    return entries & (np.cumsum(entries).reshape(entries.shape) <= ENTRIES)
-
-
-def _around(
-    subject: Subject, floats: list[np.ndarray], dy: tuple, number: int, entries: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the least and the largest cotangent of one leaf close by, and the infinity that they grow to, or NaN.
-
-    Close by is in random directions, there and back, and up and down each of the entries in question alone, which
-    wins or loses then.
-    """
-
-    def moved(step: float) -> list[np.ndarray]:
-        directions = [step * (1 + np.abs(x)) * subject.random.uniform(-1, 1, x.shape) for x in floats]
-        near = [
-            [np.asarray(x + s * d, subject.dtype) for x, d in zip(floats, directions, strict=True)] for s in (1, -1)
-        ]
-        return [subject.best(point, dy).dx[number] for point in near]
-
-    def alone(at: tuple, step: float) -> np.ndarray:
-        x = np.array(floats[number])
-        x[at] += step * (1 + abs(x[at]))
-        return subject.best([*floats[:number], x, *floats[number + 1 :]], dy).dx[number]
-
-    near = [cotangent for _ in range(NEIGHBOURS // 2) for cotangent in moved(NEAR)]
-    for at in zip(*np.nonzero(entries), strict=True) if entries.ndim else ():
-        near += [alone(at, NEAR), alone(at, -NEAR)]
-    nearer = [cotangent for _ in range(NEIGHBOURS // 2) for cotangent in moved(NEARER)]
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # of entries that are NaN at every point
-        low, high = np.nanmin(near, 0), np.nanmax(near, 0)
-        lower, higher = np.nanmin(nearer, 0), np.nanmax(nearer, 0)
-    up, down = (higher > 0) & (higher > GROWS * high), (lower < 0) & (lower < GROWS * low)
-    return low, high, np.where(up, np.inf, np.where(down, -np.inf, np.nan))
+def _cotangents(
+    subject: Subject, found: Findings, setting: str, special: float, floats: list[np.ndarray], got: Pulled, want: Pulled
+) -> list[str]:
+    """Compare the cotangents; return the leaves whose cotangent is NaN, as the oracle's, though finite all around."""
+    _, dy = subject.base
+    own_nans = []
+    differs = False
+    for k, leaf in enumerate(subject.leaves):
+        bound = 4 * subject.bounds.dx[k] + tolerance.allowed(subject.eps, subject.length, want.dx[k])
+        wrong = np.asarray(tolerance.difference(got.dx[k], want.dx[k], bound).wrong & np.isfinite(want.dx[k]))
+        if np.isinf(special):
+            # There autodiff is trusted no further than that there is a number; a given reference is.
+            wrong &= np.isnan(got.dx[k]) | (subject.reference is not None)
+        else:
+            finite = all(np.isfinite(y).all() for y in got.y)
+            nans = np.isnan(got.dx[k]) & ~np.isfinite(want.dx[k]) & finite
+            if wrong.any() or nans.any():
+                differs, wrong = True, kinks.first(wrong)
+                low, high, pole = kinks.around(subject, floats, dy, k, wrong)
+                with np.errstate(invalid="ignore"):
+                    slack = 1e-4 * (np.abs(low) + np.abs(high) + 1) + bound
+                    wrong &= ~((got.dx[k] >= low - slack) & (got.dx[k] <= high + slack)) & (got.dx[k] != pole)
+                if (nans & np.isfinite(low + high) & np.isnan(pole)).any():
+                    own_nans.append(f"{leaf.name} with {setting}")
+        shown = np.where(wrong, got.dx[k], want.dx[k])
+        found.compare(leaf.name, shown, want.dx[k], bound, setting, **subject.known(floats, dy))
+    together = kinks.along_ones(subject, floats, dy) if differs and not found.failures else None
+    if together is not None:
+        total = float(sum(dx.astype(np.float64).sum() for dx in got.dx))
+        if np.isfinite(total):
+            setting = f"{setting}: the sum of all cotangents, wanted the derivative as all arguments move together"
+            found.compare("all arguments", total, together[0], together[1], setting)
+    return own_nans
