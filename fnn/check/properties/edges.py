@@ -1,6 +1,7 @@
 """At kinks, ties, huge, tiny and infinite numbers the rule keeps its value and makes no NaN of its own."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -48,16 +49,26 @@ def _rows(subject: Subject) -> Iterator[tuple[str, float, list[np.ndarray]]]:
             return [*subject.floats[:number], array.astype(subject.dtype), *subject.floats[number + 1 :]]
 
         for special in specials:
-            one = np.array(x)
-            one.flat[0] = special
-            yield f"{leaf.name} at its first entry {special:g}", special, changed(one)
+            yield f"{leaf.name} at its first entry {special:g}", special, changed(_with_first(x, special))
         if x.size > 1:
             for fill in (0.0, float(x.flat[0]), *subject.kinks):
                 yield f"{leaf.name} {fill:g} everywhere", fill, changed(np.full_like(x, fill))
             yield f"{leaf.name} 1e4 times its signs", 1e4, changed(1e4 * np.sign(x))
+        if number:
+            yield (
+                f"{leaf.name} and all before it 0 at their first entry",
+                0.0,
+                [_with_first(y, 0.0) if k <= number else y for k, y in enumerate(subject.floats)],
+            )
         for other in range(number):
             if subject.floats[other].shape == x.shape:
                 yield f"{leaf.name} equal to {subject.leaves[other].name}", 0.0, changed(subject.floats[other])
+
+
+def _with_first(x: Any, number: float) -> np.ndarray:
+    x = np.array(x)
+    x.flat[:1] = number
+    return x
 
 
 def _values(subject: Subject, found: Findings, setting: str, special: float, got: Pulled, want: Pulled) -> None:
@@ -78,7 +89,7 @@ def _cotangents(
     differs = False
     for k, leaf in enumerate(subject.leaves):
         bound = 4 * subject.bounds.dx[k] + tolerance.allowed(subject.eps, subject.length, want.dx[k])
-        wrong = np.asarray(tolerance.difference(got.dx[k], want.dx[k], bound).wrong & np.isfinite(want.dx[k]))
+        wrong = tolerance.difference(got.dx[k], want.dx[k], bound).wrong & np.isfinite(want.dx[k])
         if np.isinf(special):
             # There autodiff is trusted no further than that there is a number; a given reference is.
             wrong &= np.isnan(got.dx[k]) | (subject.reference is not None)
@@ -91,6 +102,8 @@ def _cotangents(
                 with np.errstate(invalid="ignore"):
                     slack = 1e-4 * (np.abs(low) + np.abs(high) + 1) + bound
                     wrong &= ~((got.dx[k] >= low - slack) & (got.dx[k] <= high + slack)) & (got.dx[k] != pole)
+                # At a pole autodiff's infinity is a better answer than no number.
+                wrong |= np.isnan(got.dx[k]) & np.isinf(want.dx[k])
                 if (nans & np.isfinite(low + high) & np.isnan(pole)).any():
                     own_nans.append(f"{leaf.name} with {setting}")
         shown = np.where(wrong, got.dx[k], want.dx[k])

@@ -1,6 +1,7 @@
 """What is right at a kink: any subgradient of each argument, and together a derivative where there is one."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +15,13 @@ STEP = 2.0**-18
 SMOOTH = 1e-4
 
 
-def first(entries: np.ndarray) -> np.ndarray:
+def first(entries: Any) -> np.ndarray:
     """Return the first ENTRIES of the entries in question: as many as are looked around."""
     return np.asarray(entries & (np.cumsum(entries).reshape(np.shape(entries)) <= ENTRIES))
 
 
 def around(
-    subject: Subject, floats: list[np.ndarray], dy: tuple, number: int, entries: np.ndarray
+    subject: Subject, floats: list[np.ndarray], dy: tuple, number: int, entries: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the least and the largest cotangent of one leaf close by, and the infinity that they grow to, or NaN.
 

@@ -13,14 +13,14 @@ from cases import Case
 from rules_table import CASES, RICHEST
 from survivors import ARGUED, without_lines
 
-from fnn.check.mutants.kills import Unfit, verdicts
+from fnn.check.mutants.kills import Unfit, Verdict, verdicts
 from fnn.check.mutants.make import mistakes
 from fnn.check.mutants.measure import numbers
 from fnn.check.mutants.mutant import rebuilt
 from fnn.check.mutants.sample import sample
 from fnn.check.mutants.table import surviving
 
-QUICK = ("tanh", "multiply", "linear", "softmax")
+QUICK = ("tanh", "linear")
 
 
 def pytest_generate_tests(metafunc):
@@ -45,9 +45,12 @@ def reference_of(case: Case):
 def test_every_mutant_is_killed_or_argued(judged):
     case = CASES[judged]
     found = list(verdicts(case.rule, case.arguments, case.static, reference=reference_of(case)))
+    jax.clear_caches()  # the programs of thousands of mutants fill gigabytes
     unfit = [one for one in found if isinstance(one, Unfit)]
     assert not unfit, f"the checker fails the right rule: {unfit[0].property}\n{unfit[0].message}"
-    alive = {(case.rule.name, without_lines(v.mutant)) for v in surviving(found)}
+    alive = {
+        (case.rule.name, without_lines(v.mutant)) for v in surviving(one for one in found if isinstance(one, Verdict))
+    }
     argued = {key for key in ARGUED if key[0] == case.rule.name}
     assert not alive - argued, f"survive, and nobody argued why: {sorted(alive - argued)}"
     assert not argued - alive, f"are argued, and were killed: {sorted(argued - alive)}"
