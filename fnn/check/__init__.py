@@ -52,12 +52,13 @@ or with JAX's autodiff of the forward behind the rule, or with central differenc
 the checker with. ``pytest --rules my_package`` checks every rule of a package, ``python -m fnn.check`` those of fnn.
 """
 
-from fnn.check.arguments import draw as draw
+from fnn.check import strategies as strategies
 from fnn.check.autodiffed import Autodiffed as Autodiffed
 from fnn.check.autodiffed import Differentiated as Differentiated
 from fnn.check.autodiffed import autodiffed as autodiffed
 from fnn.check.compare import Comparison as Comparison
 from fnn.check.compare import compare as compare
+from fnn.check.drawing.arguments import draw as draw
 from fnn.check.mutants import Mutant as Mutant
 from fnn.check.mutants import mutants as mutants
 from fnn.check.properties import PROPERTIES as PROPERTIES

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import jax
 
-from fnn.check.arguments import draw
+from fnn.check.drawing.arguments import draw
 from fnn.check.mutants.kills import Unfit, verdicts
 from fnn.check.mutants.mutant import passes
 from fnn.check.mutants.table import surviving, table

@@ -93,7 +93,7 @@ class Autodiffed(NamedTuple):
         return text
 
 
-def autodiffed(f: Callable[..., Any], /, *args: Any, **static: Any) -> Autodiffed:
+def autodiffed(f: Any, /, *args: Any, **static: Any) -> Autodiffed:
     """Return which primitives JAX, and not a rule, differentiates between the inputs and the output of ``f(*args)``.
 
     >>> import jax.numpy as jnp

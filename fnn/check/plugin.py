@@ -26,14 +26,14 @@ from typing import Any
 import jax
 import pytest
 
-from fnn.check.annotations import name_of
-from fnn.check.arguments import calls
+from fnn.check.drawing.annotations import name_of
+from fnn.check.drawing.arguments import calls
 from fnn.check.packages import Found, rules_of
 from fnn.check.rule import rule
 
 QUICK = ("value", "cotangents")
 """The properties that are checked of a rule's other ways and options."""
-_WAYS = 6  # how many ways to call it a rule is checked in
+_WAYS = 12  # how many ways to call it a rule is checked in
 
 
 class Wrong(Exception):

@@ -16,14 +16,14 @@ from collections.abc import Callable
 from typing import Any
 
 from fnn.check import strategies
-from fnn.check.annotations import parameters
+from fnn.check.drawing.annotations import parameters
 from fnn.check.rule import rule
 
 
 def property(function: Callable[..., Any], *shapes: str, examples: int = 5, **options: Any) -> Callable[..., Any]:
     """Return a decorator that makes a test of a function ``test(report)``: it runs for each of some drawn arguments.
 
-    They are the plain call on each row of `fnn.check.sizes.ROWS` that the function takes, and `examples` more, with
+    They are the plain call on each row of `drawing.sizes.ROWS` that the function takes, and `examples` more, with
     arguments left out, other options and other seeds. The report is that of `check.rule` and has passed when the test
     gets it, so the test's body need only say more, if there is more to say. Other parameters of the test are pytest's
     fixtures.

@@ -1,9 +1,9 @@
 """Hypothesis strategies for arrays and for the arguments of functions: shapes, dtypes, numbers, static options.
 
 Hypothesis draws a row of sizes, a seed and flags; NumPy fills the arrays. There are five rows of sizes whatever the
-letters (`fnn.check.sizes.ROWS`: distinct; even, with an axis of one; equal; odd, with three batch axes; ones), so a
+letters (`drawing.sizes.ROWS`: distinct; even, with an axis of one; equal; odd, with three batch axes; ones), so a
 test compiles at most five programs for each choice of flags, however many examples it runs. Shrinking leads to the
-first row, to seed 0 and to what `fnn.check.arguments.draw` gives.
+first row, to seed 0 and to what `check.draw` gives.
 
     >>> from hypothesis import given, settings
     >>> from fnn.check import strategies
@@ -27,9 +27,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from fnn.check.arguments import NOTHING, Call, calls
-from fnn.check.domains import apart, line, positive
-from fnn.check.sizes import ROWS, assigned, shape_of
+from fnn.check.drawing.arguments import NOTHING, Call, calls
+from fnn.check.drawing.domains import apart, line, positive
+from fnn.check.drawing.sizes import ROWS, assigned, shape_of
 
 _WAYS = 6  # how many ways to call a function are drawn from: arguments left out, other kinds of array
 
@@ -86,7 +86,7 @@ def static(**choices: Sequence[Any]) -> Any:
     """Return a strategy of keyword arguments, each from its choices; the first ones are the simplest.
 
     >>> from fnn import rules
-    >>> from fnn.check import arguments
+    >>> from fnn.check.drawing import arguments
     >>> keywords = static(**arguments.options(rules.mean))
     """
     st = _hypothesis()
@@ -102,7 +102,7 @@ def arguments(function: Callable[..., Any], *shapes: str, given: Mapping[str, An
 
 
 class Draw:
-    """The words of one call of `fnn.check.arguments.draw`, and its arguments; its repr is that call."""
+    """The words of one call of `check.draw`, and its arguments; its repr is that call."""
 
     def __init__(self, call: Call, seed: int, words: Mapping[str, Any]):
         self.call, self.seed, self.words = call, seed, words
@@ -134,7 +134,7 @@ def draws(function: Callable[..., Any], *shapes: str, given: Mapping[str, Any] =
 
     `shapes` stand for the annotations of its first parameters where it has none; `given` gives parameters their
     values. Drawn are the row of sizes, among those that the function takes; each static option from
-    `fnn.check.arguments.options`; the way to call it, of at most six: optional arguments left out, an array of lower
+    `drawing.arguments.options`; the way to call it, of at most six: optional arguments left out, an array of lower
     rank where it is annotated "...", integers where any number is allowed; and the seed.
     """
     st = _hypothesis()

@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, Num
 
 from fnn import rules
 from fnn.check import strategies
-from fnn.check.arguments import draw
-from fnn.check.sizes import ROWS
+from fnn.check.drawing.arguments import draw
+from fnn.check.drawing.sizes import ROWS
 
 quick = settings(
     max_examples=40,

@@ -35,7 +35,7 @@ def mutants(rule: Callable[..., Any], *args: Any, **static: Any) -> list[Mutant]
     """
     passes(rule)
     if not args:
-        from fnn.check.arguments import draw
+        from fnn.check.drawing.arguments import draw
 
         args, drawn = draw(rule)
         static = drawn | static

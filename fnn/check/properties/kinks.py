@@ -50,7 +50,7 @@ def around(
         low, high = np.nanmin(near, 0), np.nanmax(near, 0)
         lower, higher = np.nanmin(nearer, 0), np.nanmax(nearer, 0)
     up, down = (higher > 0) & (higher > GROWS * high), (lower < 0) & (lower < GROWS * low)
-    return low, high, np.where(up, np.inf, np.where(down, -np.inf, np.nan))
+    return np.asarray(low), np.asarray(high), np.where(up, np.inf, np.where(down, -np.inf, np.nan))
 
 
 def along_ones(subject: Subject, floats: list[np.ndarray], dy: tuple) -> tuple[float, float] | None:

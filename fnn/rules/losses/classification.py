@@ -31,8 +31,8 @@ def binary_cross_entropy_backward(saved, dvalues):
     """dp = dℓ ((1 - t)/(1 - p) - t/p), dt = dℓ (log(1 - p) - log p)."""
     probabilities, targets = saved
     p, t = wide(probabilities), targets.astype(dvalues.dtype)
-    dp = dvalues * (_ratio_or_zero(1 - t, 1 - p) - _ratio_or_zero(t, p))
-    return dp, dvalues * (jnp.log1p(-p) - jnp.log(p))
+    dp = _times_or_zero(dvalues, _ratio_or_zero(1 - t, 1 - p) - _ratio_or_zero(t, p))
+    return dp, _times_or_zero(dvalues, jnp.log1p(-p) - jnp.log(p))
 
 
 @loss
@@ -78,7 +78,7 @@ def cross_entropy_backward(saved, dvalues):
     t = _targets("cross_entropy", probabilities, targets)
     p = wide(probabilities)
     d = dvalues[..., None]
-    return _times_or_zero(_ratio_or_zero(t, p), -d), None if _is_labels(targets) else -d * jnp.log(p)
+    return _times_or_zero(_ratio_or_zero(t, p), -d), None if _is_labels(targets) else -_times_or_zero(d, jnp.log(p))
 
 
 @loss
@@ -202,7 +202,7 @@ def kl_divergence_backward(saved, dvalues):
     """d(log p) = -dℓ t, dt = dℓ (log t - log p + 1)."""
     log_p, t = map(wide, saved)
     d = dvalues[..., None]
-    return -d * t, d * (jnp.log(t) - log_p + 1)
+    return -d * t, _times_or_zero(d, jnp.log(t) - log_p + 1)
 
 
 def _is_labels(targets: Array) -> bool:
@@ -257,7 +257,7 @@ def _with_mass(value: Array, targets: Array, class_weights: Array | None, classe
 
 
 def _times_or_zero(t: Array, x: Array) -> Array:
-    """T x, and 0 where t = 0 whatever x is."""
+    """T x, and 0 where t = 0 whatever x is: a row of weight 0 counts for nothing, were its slope infinite."""
     absent = t == 0
     return jnp.where(absent & ~jnp.isfinite(x), 0.0, t * jnp.where(absent & ~jnp.isfinite(x), 0.0, x))
 

@@ -7,7 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fnn.check.domains import DOMAINS, GAP, above_one, apart, clear, line, plain_of, positive, rows, tameness, unit
+from fnn.check.drawing.domains import (
+    DOMAINS,
+    GAP,
+    above_one,
+    apart,
+    clear,
+    line,
+    plain_of,
+    positive,
+    rows,
+    tameness,
+    unit,
+)
 from fnn.rule import rule
 
 

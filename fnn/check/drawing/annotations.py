@@ -2,7 +2,7 @@
 
 `Float[Array, "batch in"]` is an array of floats with the axes batch and in, `Float[Array, " out"] | None` an array or
 None, `Literal["mean", "sum"]` one of two strings. A parameter gives a list of candidates, the richest first: trees
-whose arrays are written as `Leaf`. Which of them the function takes, `fnn.check.arguments` finds out.
+whose arrays are written as `Leaf`. Which of them the function takes, `fnn.check.drawing.arguments` finds out.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from fnn.check.sizes import BARE
+from fnn.check.drawing.sizes import BARE
 from fnn.rule import Rule
 
 _PARTS = ("whole", "leading", "last", "none")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 
-from fnn.check.sizes import BARE, ROWS, assigned, letter_of, shape_of
+from fnn.check.drawing.sizes import BARE, ROWS, assigned, letter_of, shape_of
 
 AXES = [
     "batch in",

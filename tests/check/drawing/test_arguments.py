@@ -10,8 +10,8 @@ import pytest
 from jaxtyping import Array, Bool, Complex, Float, Int, Key, PyTree, UInt, UInt8
 
 from fnn import rules
-from fnn.check.arguments import calls, draw, options
-from fnn.check.domains import float_leaves
+from fnn.check.drawing.arguments import calls, draw, options
+from fnn.check.drawing.domains import float_leaves
 from fnn.rule import Rule
 
 

@@ -22,10 +22,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fnn.check.annotations import Leaf, Parameter, alternatives, name_of, parameters
-from fnn.check.domains import DOMAINS, apart, tameness
+from fnn.check.drawing.annotations import Leaf, Parameter, alternatives, name_of, parameters
+from fnn.check.drawing.domains import DOMAINS, apart, tameness
+from fnn.check.drawing.sizes import BARE, ROWS, Size, assigned, letter_of, shape_of
 from fnn.check.leaves import sentence_of
-from fnn.check.sizes import BARE, ROWS, Size, assigned, letter_of, shape_of
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _TRIES = 300  # calls that are asked for at most; only functions that take nothing meet the limit
@@ -48,7 +48,7 @@ def draw(
     function: a `Rule`, a `jax.custom_vjp` function, a jit or a partial of one, or any function whose parameters are
     annotated with jaxtyping; `shapes` stand for the annotations of its first parameters where it has none. Letters
     are shared between the arguments; `sizes` gives some of them their sizes, `given` some parameters their values.
-    `row` of `fnn.check.sizes.ROWS` gives all sizes, and `way` counts the ways to call the function that it takes; a
+    `row` of `drawing.sizes.ROWS` gives all sizes, and `way` counts the ways to call the function that it takes; a
     test that draws them prints them.
 
     Arrays are NumPy's, floats in float64. Optional arrays are given, unless the function takes the call only without
@@ -93,6 +93,8 @@ def calls(
 ) -> Iterator["Call"]:
     """Yield the calls that a function takes, the richest on plain sizes first: the words of `draw`, rows of ROWS.
 
+    Each after the first shows something that none before did: other sizes, another rank or kind of one argument.
+
     >>> from fnn import rules
     >>> for call in calls(rules.linear, rows=[0]):
     ...     print(call)
@@ -111,19 +113,22 @@ def calls(
     if set(letters) == set(sizes):
         rows = rows[:1]
     first: tuple[Call, Exception] | None = None
-    taken = False
+    shown: set[tuple[int, int]] = set()
     for row, *choice in itertools.islice(_nearest([len(rows), *(len(p.candidates) for p in found)]), _TRIES):
+        shows = set(enumerate((row, *choice)))
+        if shows <= shown:
+            continue
         trees = [p.candidates[number] for p, number in zip(found, choice, strict=True)]
         call = Call(function, found, _sized(found, trees, assigned(axes, rows[row]) | dict(sizes)))
         if floats and not call.float_names:
             continue  # integers alone have no gradient
         error = call.refusal()
         if error is None:
-            taken = True
+            shown |= shows
             yield call
         elif first is None:
             first = call, error
-    if first is not None and not taken:
+    if first is not None and not shown:
         raise ValueError(
             f"{name_of(function)}: it takes nothing that its annotations allow. {first[0]} raises "
             f"{sentence_of(first[1])}. Pass arguments of your own, or sizes."

@@ -9,7 +9,7 @@ import pytest
 from jaxtyping import Array, ArrayLike, Bool, Complex, Float, Float32, Int, Int8, Key, Num, PyTree, Shaped, UInt, UInt8
 
 from fnn import rules
-from fnn.check.annotations import Leaf, alternatives, candidates, name_of, parameters
+from fnn.check.drawing.annotations import Leaf, alternatives, candidates, name_of, parameters
 
 
 def kinds(annotation, **words):

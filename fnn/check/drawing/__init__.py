@@ -1,0 +1,1 @@
+"""Arguments for a function, drawn from its annotations."""
