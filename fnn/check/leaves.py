@@ -63,6 +63,12 @@ def is_inexact(value: Any) -> bool:
     return isinstance(value, (float, complex)) if dtype is None else jnp.issubdtype(dtype, jnp.inexact)
 
 
+def usual_integer(value: Any) -> Any:
+    """Return a 64-bit integer array of NumPy as JAX takes it by default, in 32 bits."""
+    wide = isinstance(value, (np.ndarray, np.generic)) and value.dtype in (np.int64, np.uint64)
+    return value.astype(np.int32 if value.dtype == np.int64 else np.uint32) if wide else value
+
+
 def host(tree: Any) -> Any:
     """Return the tree with NumPy arrays, keys as their data."""
 

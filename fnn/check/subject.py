@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 
 from fnn.check import programs, tolerance
-from fnn.check.leaves import Leaf, host, is_inexact, leaf_names, parts_of, sentence_of, signature_of
+from fnn.check.leaves import Leaf, host, is_inexact, leaf_names, parts_of, sentence_of, signature_of, usual_integer
 from fnn.rule import Rule
 
 
@@ -68,7 +68,7 @@ class Subject:
         self.name: str = getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__)
         self.draw_for("")
         values, self.tree = jax.tree.flatten(args)
-        self.values = [_usual_integer(value) for value in values]
+        self.values = [usual_integer(value) for value in values]
         refuse_tracers(self)
         self.leaves, self.floats = self._real_leaves()
         self._compiled: dict[str, Callable[..., Any]] = {}
@@ -253,7 +253,11 @@ class Subject:
     def condition(self, floats: Any, dy: Any) -> Pulled:
         """Return how far each number of the best oracle moves when every input moves by its own size."""
         best = self.best(floats, dy)
-        return Pulled(*sensitivity(self, lambda floats, dy: tuple(self.best(floats, dy)), (floats, dy), tuple(best)))
+        return Pulled(*self.sensitivity(lambda floats, dy: tuple(self.best(floats, dy)), (floats, dy), tuple(best)))
+
+    def sensitivity(self, run: Callable[..., Any], inputs: tuple, base: Any) -> Any:
+        """Return how far each number of ``run(*inputs)``, which is `base`, moves when every input moves by its size."""
+        return tolerance.sensitivity(run, inputs, base, self.eps, self.random)
 
     @functools.cached_property
     def bounds(self) -> Pulled:
@@ -301,70 +305,8 @@ class Subject:
         arguments = {leaf.name: x for leaf, x in zip(self.leaves, floats, strict=True)}
         return {"arguments": arguments, "known": {f"d{n}": d for n, d in zip(self.output_names, dy, strict=True)}}
 
-    @property
-    def sizes(self) -> list[int]:
-        """The different sizes of the arguments' axes, 1 left out, the one that most arguments have first."""
-        shapes = [np.shape(value) for value in self.values if hasattr(value, "shape")]
-        counts = {size: sum(size in shape for shape in shapes) for shape in shapes for size in shape if size > 1}
-        return sorted(counts, key=lambda size: -counts[size])
-
-    @property
-    def outer_size(self) -> int:
-        """The size of the first axis of the first argument that has axes: the batch, as a rule."""
-        return next(x.shape[0] for x in self.floats if x.ndim and x.shape[0] > 1)
-
-    def resized(self, change: dict[int, int]) -> "Subject | None":
-        """Return the same check with every axis of one size made another; None if the function refuses it."""
-        other = copy.copy(self)
-        for name in ("oracle", "compiles", "backward_error", "eps", "length", "bounds", "base"):
-            other.__dict__.pop(name, None)
-        other._compiled = {}
-        other.values = [self._resize(value, change) for value in self.values]
-        other.floats = [self._resize(x, change) for x in self.floats]
-        try:
-            with self.precision():
-                shapes = jax.eval_shape(lambda *floats: other.real(self.function)(*floats)[0], *other.floats)
-        except Exception:
-            return None
-        other.outputs = [np.zeros(y.shape, y.dtype) for y in shapes]
-        return other
-
-    def _resize(self, value: Any, change: dict[int, int]) -> Any:
-        if not isinstance(value, (np.ndarray, jax.Array)) or not set(value.shape) & set(change):
-            return value
-        shape = tuple(change.get(size, size) for size in value.shape)
-        array = np.resize(np.asarray(value), shape)
-        if not np.issubdtype(array.dtype, np.floating):
-            # Labels stay below the number of classes, whichever axis that is.
-            return np.minimum(array, max(min(change.values()) - 1, 0)).astype(array.dtype)
-        # No ties that the given arguments do not have.
-        return np.asarray(array * (1 - 0.05 * self.random.uniform(size=shape))).astype(array.dtype)
-
-
-def _usual_integer(value: Any) -> Any:
-    """Return a 64-bit integer array of NumPy as JAX takes it by default, in 32 bits."""
-    wide = isinstance(value, (np.ndarray, np.generic)) and value.dtype in (np.int64, np.uint64)
-    return value.astype(np.int32 if value.dtype == np.int64 else np.uint32) if wide else value
-
 
 def pull(function: Callable[..., Any], floats: tuple, dy: tuple) -> tuple[tuple, tuple, tuple]:
     """Return (outputs, other outputs, cotangents) of a function of real arrays."""
     y, backward, other = jax.vjp(function, *floats, has_aux=True)
     return y, other, backward(dy)
-
-
-def sensitivity(subject: Subject, run: Callable[..., Any], inputs: Any, base: Any) -> Any:
-    """Return how far each number of ``run(*inputs)`` moves when every input moves by its own size, to first order."""
-    step = 2.0 ** round(np.log2(subject.eps) / 2)
-
-    def moved(x: Any) -> np.ndarray:
-        return np.asarray(x * (1 + step * subject.random.choice([-1.0, 1.0], size=np.shape(x)))).astype(x.dtype)
-
-    near = [run(*jax.tree.map(moved, inputs)) for _ in range(2)]
-
-    def largest(at: Any, *others: Any) -> Any:
-        with np.errstate(all="ignore"):
-            size = np.max([np.abs(x.astype(np.float64) - at) for x in others], axis=0) / step
-            return np.where(np.isfinite(size), size, 0.0)
-
-    return jax.tree.map(largest, base, *near)

@@ -8,8 +8,10 @@ program, whose rounding errors grow like its root (Higham, Accuracy and Stabilit
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -42,6 +44,23 @@ def allowed(eps: float, length: int, want: Any, condition: Any = 0.0, floor: flo
     finite = np.abs(want[np.isfinite(want)])
     scale = np.full(want.shape, (finite.max() if finite.size else 0.0) + floor)
     return np.asarray(C * eps * math.sqrt(length) * (scale + np.asarray(condition)))
+
+
+def sensitivity(run: Callable[..., Any], inputs: tuple, base: Any, eps: float, random: np.random.Generator) -> Any:
+    """Return how far each number of ``run(*inputs)`` moves when every input moves by its own size, to first order."""
+    step = 2.0 ** round(np.log2(eps) / 2)
+
+    def moved(x: Any) -> np.ndarray:
+        return np.asarray(x * (1 + step * random.choice([-1.0, 1.0], size=np.shape(x)))).astype(x.dtype)
+
+    near = [run(*jax.tree.map(moved, inputs)) for _ in range(2)]
+
+    def largest(at: Any, *others: Any) -> Any:
+        with np.errstate(all="ignore"):
+            size = np.max([np.abs(x.astype(np.float64) - at) for x in others], axis=0) / step
+            return np.where(np.isfinite(size), size, 0.0)
+
+    return jax.tree.map(largest, base, *near)
 
 
 def floors(floats: Any, dy: Any, y: Any) -> list[float]:

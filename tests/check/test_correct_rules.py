@@ -170,3 +170,14 @@ def test_a_report_is_the_same_each_time_for_one_seed():
     assert (
         check.rule(jnp.sin, X, reference=jnp.cos, only=("cotangents",), seed=4).failures[0].got != first.failures[0].got
     )
+
+
+def test_axes_of_size_one_and_keys_are_left_as_they_are():
+    report = check.rule(
+        lambda x, key: x + jax.random.normal(key, x.shape, x.dtype), X[:1, :1] + X[:1], jax.random.key(0)
+    )
+    assert report.assert_passed()["sizes"].status == "passed"
+    keys = jax.random.split(jax.random.key(0), 3)
+    check.rule(
+        lambda x, keys: jax.vmap(lambda x, k: x * jax.random.uniform(k, (), x.dtype))(x, keys), X[0], keys
+    ).assert_passed()

@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import Case
-from rules_table import CASES, RICHEST
+from rules_table import CASES, RICHEST, reference_of
 from survivors import ARGUED, without_lines
 
 from fnn.check.mutants.kills import Unfit, Verdict, verdicts
@@ -23,28 +22,16 @@ from fnn.check.mutants.table import surviving
 QUICK = ("tanh", "linear")
 
 
-def pytest_generate_tests(metafunc):
-    if "judged" in metafunc.fixturenames:
-        deep = metafunc.config.getoption("--deep", default=False)
-        metafunc.parametrize("judged", [n for n in RICHEST if deep or CASES[n].rule.name in QUICK])
+every_rule = pytest.mark.parametrize(
+    "name", [n if CASES[n].rule.name in QUICK else pytest.param(n, marks=pytest.mark.deep) for n in RICHEST]
+)
 
 
-def reference_of(case: Case):
-    """Return a function of the rule's value whose gradient by JAX is what the rule promises."""
-    if case.surrogate is None:
-        return case.rule.plain
-    surrogate = case.surrogate
-
-    def straight_through(*arguments, **static):
-        y = surrogate(*arguments)
-        return y + jax.lax.stop_gradient(case.rule.plain(*arguments, **static) - y)
-
-    return straight_through
-
-
-def test_every_mutant_is_killed_or_argued(judged):
-    case = CASES[judged]
-    found = list(verdicts(case.rule, case.arguments, case.static, reference=reference_of(case)))
+@every_rule
+def test_every_mutant_is_killed_or_argued(name):
+    case = CASES[name]
+    reference = reference_of(case) or case.rule.plain
+    found = list(verdicts(case.rule, case.arguments, case.static, reference=reference))
     jax.clear_caches()  # the programs of thousands of mutants fill gigabytes
     unfit = [one for one in found if isinstance(one, Unfit)]
     assert not unfit, f"the checker fails the right rule: {unfit[0].property}\n{unfit[0].message}"

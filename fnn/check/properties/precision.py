@@ -1,6 +1,7 @@
 """In float32, bfloat16 and float16 the rule agrees with the oracle in float64, and keeps its statistics in float32."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import numpy as np
 from fnn.check import tolerance
 from fnn.check.findings import Findings
 from fnn.check.leaves import sentence_of
+from fnn.check.programs import equations
 from fnn.check.report import Outcome
 from fnn.check.residuals import narrow_statistics
 from fnn.check.subject import Subject, pull
@@ -29,13 +31,19 @@ def precision(subject: Subject) -> Outcome:
     refused: dict[str, str] = {}
     inputs: dict[str, tuple[tuple, tuple]] = {}
     narrow: list[str] = []
+    with subject.precision():
+        wide_bits = _random_bits(_traced(subject, tuple(subject.floats)))
     for name, dtype in DTYPES.items():
         floats = tuple(np.asarray(leaf, dtype) for leaf in subject.floats)
         try:
             with jax.enable_x64(False), np.errstate(all="ignore"):
                 shapes = subject.shapes_in([dtype] * len(floats))
-                statistics = _narrow_statistics(subject, floats, len(shapes))
+                closed = _traced(subject, floats)
+            statistics = narrow_statistics(closed, len(shapes))
             narrow += [f"{shape} by {how} in {name}" for shape, how in statistics]
+            if _random_bits(closed) != wide_bits:
+                refused[name] = "it draws other random bits in another dtype"
+                continue
         except Exception as error:
             refused[name] = sentence_of(error)
             continue
@@ -52,10 +60,16 @@ def precision(subject: Subject) -> Outcome:
     return outcome._replace(status="noted", detail=f"{outcome.detail}; {kept}, by JAX") if noted else outcome
 
 
-def _narrow_statistics(subject: Subject, floats: tuple, outputs: int) -> list[tuple[tuple[int, ...], str]]:
+def _traced(subject: Subject, floats: tuple) -> Any:
+    """Return the program of the value and the residuals."""
     real = subject.real(subject.function)
-    closed = jax.make_jaxpr(lambda *floats: jax.vjp(real, *floats, has_aux=True)[:2])(*floats)
-    return narrow_statistics(closed, outputs)
+    return jax.make_jaxpr(lambda *floats: jax.vjp(real, *floats, has_aux=True)[:2])(*floats)
+
+
+def _random_bits(closed: Any) -> list[int]:
+    """Return how wide the random numbers are that a program draws with JAX: jax.random.normal's depend on the dtype."""
+    drawn = (equation for equation in equations(closed) if equation.primitive.name == "random_bits")
+    return [equation.params["bit_width"] for equation in drawn]
 
 
 def _run(subject: Subject, inputs: dict[str, tuple], refused: dict[str, str]) -> dict[str, tuple[tuple, tuple]]:

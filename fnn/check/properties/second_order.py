@@ -10,7 +10,7 @@ from fnn.check import tolerance
 from fnn.check.findings import Findings
 from fnn.check.leaves import sentence_of
 from fnn.check.report import Outcome
-from fnn.check.subject import Subject, pull, sensitivity
+from fnn.check.subject import Subject, pull
 
 
 def second_order(subject: Subject) -> Outcome:
@@ -35,7 +35,7 @@ def second_order(subject: Subject) -> Outcome:
         found.say("", f"second order is claimed, and raises {sentence_of(error)}")
         return found.outcome("reverse over reverse")
     again = functools.partial(subject.run, "second order wanted", functools.partial(_second, subject.oracle))
-    condition = sensitivity(subject, again, arguments, wanted)
+    condition = subject.sensitivity(again, arguments, wanted)
     names = [leaf.name for leaf in subject.leaves] + [f"the cotangent of {name}" for name in subject.output_names]
     for name, g, w, c in zip(names, *((*pair[0], *pair[1]) for pair in (got, wanted, condition)), strict=True):
         finite = np.isfinite(w)

@@ -9,6 +9,7 @@ import numpy as np
 from fnn.check.findings import Findings
 from fnn.check.leaves import sentence_of
 from fnn.check.report import Outcome
+from fnn.check.resizing import resized, sizes_of
 from fnn.check.subject import Pulled, Subject, pull
 
 
@@ -25,8 +26,8 @@ def sharding(subject: Subject) -> Outcome:
         )
     if not subject.compiles:
         return found.not_run("the function cannot be traced")
-    size = subject.sizes[0] if subject.sizes else 0
-    wide = subject.resized({size: count}) if size else None
+    size = next(iter(sizes_of(subject)), 0)
+    wide = resized(subject, {size: count}) if size else None
     if wide is None:
         return found.not_run(f"no axis of the arguments can be cut into {count}")
     mesh = jax.make_mesh((count,), ("devices",), axis_types=(jax.sharding.AxisType.Auto,))

@@ -5,6 +5,7 @@ import numpy as np
 from fnn.check.findings import Findings
 from fnn.check.leaves import sentence_of
 from fnn.check.report import Outcome
+from fnn.check.resizing import outer_size, resized, sizes_of
 from fnn.check.subject import Subject
 
 ODD: tuple[int, ...] = (3, 5, 7, 9, 11, 13, 15, 17)
@@ -17,18 +18,18 @@ def sizes(subject: Subject) -> Outcome:
     A size that the function refuses when traced is named in the report.
     """
     found = Findings(subject, "sizes")
-    if not subject.sizes or not subject.compiles:
+    if not sizes_of(subject) or not subject.compiles:
         return found.not_run("the arguments have no axis" if subject.compiles else "the function cannot be traced")
-    first = subject.outer_size
-    odd = dict(zip(subject.sizes, ODD, strict=False))
+    first = outer_size(subject)
+    odd = dict(zip(sizes_of(subject), ODD, strict=False))
     changes = {
         f"size {first} made 0": {first: 0},
-        "every size made 1": dict.fromkeys(subject.sizes, 1),
+        "every size made 1": dict.fromkeys(sizes_of(subject), 1),
         f"sizes {_arrow(odd)}": odd,
     }
     done, refused = [], []
     for label, change in changes.items():
-        other = subject.resized(change)
+        other = resized(subject, change)
         if other is None:
             refused.append(label)
             continue
