@@ -204,13 +204,16 @@ class Subject:
 
     @functools.cached_property
     def compiles(self) -> bool:
-        """Whether the function can be traced; one that branches on values is run eagerly."""
+        """Whether the function can be traced; one that cannot, as it branches on values, is run eagerly."""
         try:
             with self.precision():
                 jax.eval_shape(self.real(self.function), *self.floats)
-        except jax.errors.ConcretizationTypeError:
+        except Exception as error:
+            self.tracing_error = error
             return False
         return True
+
+    tracing_error: Exception | None = None
 
     @functools.cached_property
     def backward_error(self) -> Exception | None:

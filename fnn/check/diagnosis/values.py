@@ -167,10 +167,10 @@ def digits(e: Evidence) -> str:
     if not (largest < 0.03 and largest**errors.size <= CHANCE and far.mean() >= 0.5):
         return ""
     right = f"is right to {math.floor(-math.log10(largest))} digits only"
-    over = (got > want)[far].mean()
+    over, grown = (got > want)[far].mean(), (np.abs(got) > size)[far].mean()
     for name, bits in NARROWER.items():
         rounded = largest / 2.0 ** -(bits + 1)  # 1 for a single rounding, more for several, less for a rounded part
-        if 2.0**-bits > 16 * e.eps and 1 / 8 <= rounded < 8 and 0.1 < over < 0.9:
+        if 2.0**-bits > 16 * e.eps and 1 / 8 <= rounded < 8 and 0.1 < over < 0.9 and 0.1 < grown < 0.9:
             return f"{right}, as if rounded to {name} on the way"
     return f"{right}: a small term, such as an eps, left out or added?"
 

@@ -21,7 +21,11 @@ def transformations(subject: Subject) -> Outcome:
     """
     found = Findings(subject, "transformations")
     if not subject.compiles:
-        found.say("", "it cannot be traced, so jit, vmap and scan refuse it: it branches on the value of an argument.")
+        error = subject.tracing_error
+        assert error is not None
+        branches = isinstance(error, jax.errors.ConcretizationTypeError)
+        why = "it branches on the value of an argument" if branches else sentence_of(error)
+        found.say("", f"it cannot be traced, so jit, vmap and scan refuse it: {why}.")
         return found.outcome("jit")
     floats, dy = subject.base
     near, dy2 = subject.nearby(), subject.cotangents()
