@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import jax
 
+from fnn.check.devices import ask_for_devices
 from fnn.check.drawing.arguments import draw
 from fnn.check.mutants.kills import Unfit, verdicts
 from fnn.check.mutants.mutant import passes
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mutants", action="store_true", help="check wrong versions of every rule: the kill table")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results there too")
     given = parser.parse_args(arguments)
+    ask_for_devices()
     rules = _rules(parser, given.package, given.rule)
     results, ok = (_kill if given.mutants else _check)(rules)
     if given.json:

@@ -18,14 +18,13 @@ itself stands in `fnn.pytest_plugin`, which loads this file.
 
 import inspect
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
 import pytest
 
+from fnn.check.devices import ask_for_devices
 from fnn.check.drawing.annotations import name_of
 from fnn.check.drawing.arguments import calls
 from fnn.check.packages import Found, rules_of
@@ -109,13 +108,7 @@ class RuleItem(pytest.Item):
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give JAX eight devices, for the sharded check, and collect nothing else where no path is given."""
-    if getattr(jax.config, "jax_num_cpu_devices", 0) < 0 and "host_platform_device_count" not in os.environ.get(
-        "XLA_FLAGS", ""
-    ):
-        try:
-            jax.config.update("jax_num_cpu_devices", 8)
-        except RuntimeError:  # JAX has started; the sharded check says that it needs more devices
-            pass
+    ask_for_devices()
     if config.args_source is not config.ArgsSource.ARGS:
         config.args = []
 

@@ -181,3 +181,10 @@ def test_axes_of_size_one_and_keys_are_left_as_they_are():
     check.rule(
         lambda x, keys: jax.vmap(lambda x, k: x * jax.random.uniform(k, (), x.dtype))(x, keys), X[0], keys
     ).assert_passed()
+
+
+def test_a_gradient_that_is_on_purpose_another_is_noted_where_the_plain_forward_says_so():
+    from fnn import rules
+
+    report = check.rule(rules.step_straight_through, X, order=2).assert_passed()
+    assert report["differences"].status == "noted" and "stop_gradient" in report["differences"].detail

@@ -22,7 +22,6 @@ class Row(NamedTuple):
     make: Callable[[], Layer]
     shapes: tuple[tuple[int, ...], ...] = ((6,),)
     stochastic: bool = False
-    surrogate: bool = False  # whether the backward is on purpose not the derivative of the forward
 
 
 def small() -> Layer:
@@ -41,7 +40,7 @@ LAYERS: dict[str, Row] = {
             *("softmax", "softmin", "log_softmax", "glu", "swiglu", "geglu", "maxout", "prelu", "bias", "scale"),
         )
     },
-    "step_straight_through": Row(layers.step_straight_through, surrogate=True),
+    "step_straight_through": Row(layers.step_straight_through),
     "threshold": Row(lambda: layers.threshold(threshold=0.3, value=-1.5)),
     "general_sigmoid-configured": Row(lambda: layers.general_sigmoid(x=1.7, y=0.4, z=-0.5)),
     "softmax-axis": Row(lambda: layers.softmax(axis=1), ((3, 2),)),

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from rules_table import CASES, RICHEST, reference_of
+from rules_table import CASES, RICHEST
 from survivors import ARGUED, without_lines
 
 from fnn.check.mutants.kills import Unfit, Verdict, verdicts
@@ -30,8 +30,7 @@ every_rule = pytest.mark.parametrize(
 @every_rule
 def test_every_mutant_is_killed_or_argued(name):
     case = CASES[name]
-    reference = reference_of(case) or case.rule.plain
-    found = list(verdicts(case.rule, case.arguments, case.static, reference=reference))
+    found = list(verdicts(case.rule, case.arguments, case.static))
     jax.clear_caches()  # the programs of thousands of mutants fill gigabytes
     unfit = [one for one in found if isinstance(one, Unfit)]
     assert not unfit, f"the checker fails the right rule: {unfit[0].property}\n{unfit[0].message}"

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 from cases import generator
-from rules_table import CASES, NOTED, RICHEST, is_float, reference_of
+from rules_table import CASES, NOTED, RICHEST, is_float
 
 from fnn import check
 
@@ -23,9 +23,7 @@ def test_a_right_rule_passes_every_time(name):
             return np.asarray(x * (1 - 0.3 * draw.uniform(size=x.shape))) if is_float(x) else x
 
         arguments = jax.tree.map(moved, case.arguments)
-        report = check.rule(
-            case.rule, *arguments, order=2, seed=seed, kinks=case.kinks, reference=reference_of(case), **case.static
-        )
+        report = check.rule(case.rule, *arguments, order=2, seed=seed, kinks=case.kinks, **case.static)
         report.assert_passed()
         noted = {outcome.property for outcome in report.outcomes if outcome.status == "noted"}
         assert noted <= {property for rule, property in NOTED if rule == case.rule.name}, str(report)

@@ -6,6 +6,7 @@ Source: Haykin, "Neural Networks and Learning Machines" (2009), section 1.3; Ros
 import math
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.rule import rule
@@ -49,10 +50,12 @@ def step_backward(saved, dy):
 def step_straight_through(x: Float[Array, "..."], *, low: float = 0.0, high: float = 1.0, threshold: float = 0.0):
     """Y = step(X), with dX = dY: the straight-through estimator. Keeps nothing.
 
-    The backward is on purpose not the derivative of the forward; it acts as if the step were the identity.
+    The backward is on purpose not the derivative of the forward; it acts as if the step were the identity. The plain
+    forward says so too, so JAX differentiates it to the same: it adds X - X, of which the second is held constant.
     Source: Bengio, Léonard and Courville (2013), arXiv:1308.3432.
     """
-    return _step(x, low, high, threshold), ()
+    zero = jnp.where(jnp.isfinite(x), x - lax.stop_gradient(x), jnp.zeros_like(x))
+    return lax.stop_gradient(_step(x, low, high, threshold)) + zero, ()
 
 
 @step_straight_through.backward
