@@ -186,3 +186,23 @@ def test_half_precision_losses_are_float32(loss):
     x = jnp.ones((4, 3), jnp.bfloat16)
     value, dx = jax.value_and_grad(loss)(x, x)
     assert value.dtype == jnp.float32 and dx.dtype == jnp.bfloat16
+
+
+# At a target or probability of 0 the slope by it is infinite; in a row of weight 0 it counts for nothing.
+INFINITE_SLOPES = [
+    (rules.binary_cross_entropy, [0.0, 0.0], [1.0, 1.0], [-INF, 0.0], [INF, 0.0]),
+    (rules.binary_cross_entropy, [1.0, 1.0], [0.0, 0.0], [INF, 0.0], [-INF, 0.0]),
+    (rules.cross_entropy, [[0.0], [0.0]], [[1.0], [1.0]], [[-INF], [0.0]], [[INF], [0.0]]),
+    (rules.kl_divergence, [[-1.0], [-1.0]], [[0.0], [0.0]], [[0.0], [0.0]], [[-INF], [0.0]]),
+]
+
+
+@pytest.mark.parametrize("row", INFINITE_SLOPES, ids=lambda row: row[0].name)
+def test_a_row_of_weight_zero_has_no_gradient_even_where_the_slope_is_infinite(row):
+    loss, predictions, targets, dpredictions, dtargets = row
+    weights = jnp.array([1.0, 0.0])
+    got = jax.grad(lambda p, t: loss(p, t, weights, reduction="none").sum(), (0, 1))(
+        jnp.array(predictions), jnp.array(targets)
+    )
+    np.testing.assert_array_equal(got[0], dpredictions)
+    np.testing.assert_array_equal(got[1], dtargets)

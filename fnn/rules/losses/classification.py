@@ -257,9 +257,12 @@ def _with_mass(value: Array, targets: Array, class_weights: Array | None, classe
 
 
 def _times_or_zero(t: Array, x: Array) -> Array:
-    """T x, and 0 where t = 0 whatever x is: a row of weight 0 counts for nothing, were its slope infinite."""
-    absent = t == 0
-    return jnp.where(absent & ~jnp.isfinite(x), 0.0, t * jnp.where(absent & ~jnp.isfinite(x), 0.0, x))
+    """T x, and 0 where one is 0 and the other infinite or NaN: a row of weight 0 counts for nothing, whatever it holds.
+
+    Infinity is put out of the product too, lest its derivative makes NaN of it.
+    """
+    nothing = ((t == 0) & ~jnp.isfinite(x)) | ((x == 0) & ~jnp.isfinite(t))
+    return jnp.where(nothing, 0.0, jnp.where(nothing, 0.0, t) * jnp.where(nothing, 0.0, x))
 
 
 def _safe_log(p: Array, t: Array) -> Array:
