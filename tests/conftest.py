@@ -1,5 +1,6 @@
 """The suite runs strict: no silent promotion of dtypes or ranks, warnings are errors, shapes are checked."""
 
+import gc
 import itertools
 from pathlib import Path
 
@@ -12,6 +13,7 @@ install_import_hook("fnn", "typecheck.checked")  # fnn imports its parts on firs
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 8)  # for what is sharded; all else runs on the first
+gc.set_threshold(200_000, 50, 100)  # traced programs make a large heap; looking through it took a fifth of the time
 # What XLA compiled in an earlier run is read from there: a second run of the suite takes half of the time.
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".pytest_cache" / "compiled"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

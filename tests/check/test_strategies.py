@@ -82,6 +82,7 @@ def test_static_options():
     }
 
 
+@pytest.mark.deep  # half a minute for 200 examples of a function with five ways to call it
 def test_calls_are_those_that_a_function_takes():
     seen = [str(one.call) for one in everything(strategies.draws(rules.softmax_cross_entropy), 200)]
     for parts in (

@@ -42,7 +42,7 @@ def test_every_mutant_is_killed_or_argued(name):
     assert not argued - alive, f"are argued, and were killed: {sorted(argued - alive)}"
 
 
-@pytest.mark.parametrize("name", RICHEST)
+@every_rule
 def test_names_are_unique_and_a_rule_put_together_again_is_the_same(name):
     case = CASES[name]
     with jax.enable_x64(True):
