@@ -52,8 +52,10 @@ ARGUED: dict[tuple[str, str], str] = {
     ("binary_cross_entropy", "backward eq#6: ge for eq"): UNBOUNDED,
     ("cross_entropy", "backward and#3: first operand dropped"): UNBOUNDED,
     ("cross_entropy", "backward and#4: first operand dropped"): UNBOUNDED,
+    ("cross_entropy", "backward and#2: first operand dropped"): UNBOUNDED,
     ("cross_entropy", "backward eq#4: ge for eq"): UNBOUNDED,
+    ("cross_entropy", "backward eq#4: ne for eq"): UNBOUNDED,
+    ("cross_entropy", "backward eq#5: ge for eq"): UNBOUNDED,
     ("kl_divergence", "backward and#1: first operand dropped"): UNBOUNDED,
-    ("kl_divergence", "backward and#2: first operand dropped"): UNBOUNDED,
     ("kl_divergence", "backward eq#1: ge for eq"): UNBOUNDED,
 }

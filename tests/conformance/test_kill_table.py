@@ -22,8 +22,11 @@ from fnn.check.mutants.table import surviving
 QUICK = ("tanh", "linear")
 
 
+# The mutants of a rule are held to its plain forward. That of the straight-through step has no gradient at infinity,
+# where the rule has one, so it fails there itself and none of its mutants could be told from it.
+JUDGED = [name for name in RICHEST if CASES[name].rule.name != "step_straight_through"]
 every_rule = pytest.mark.parametrize(
-    "name", [n if CASES[n].rule.name in QUICK else pytest.param(n, marks=pytest.mark.deep) for n in RICHEST]
+    "name", [n if CASES[n].rule.name in QUICK else pytest.param(n, marks=pytest.mark.deep) for n in JUDGED]
 )
 
 
