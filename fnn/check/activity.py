@@ -8,10 +8,10 @@ walked until what is known of its carry stays the same, so it counts as running 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 from jax import ref
 
 from fnn.check import programs
+from fnn.check.leaves import is_inexact
 
 CONSTANT = frozenset({"stop_gradient", "sign", "floor", "ceil", "round", "bitcast_convert_type"})
 """Primitives whose derivative is zero everywhere, in JAX's own tables: they carry no gradient."""
@@ -41,12 +41,6 @@ def active(closed: Any, called_at: str) -> list[Active]:
     inputs, outputs = ([is_inexact(aval) for aval in avals] for avals in (closed.in_avals, closed.out_avals))
     _reaching(closed, inputs, outputs, found, called_at)
     return found[::-1]
-
-
-def is_inexact(aval: Any) -> bool:
-    """Return whether an array of this shape and dtype, real or complex, has a gradient at all."""
-    dtype = getattr(aval, "dtype", None)
-    return dtype is not None and jnp.issubdtype(dtype, jnp.inexact)
 
 
 def function_name(closed: Any) -> str:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import jax
 
 from fnn.check import programs
-from fnn.check.activity import CONTAINERS, active, function_name, is_inexact
+from fnn.check.activity import CONTAINERS, active, function_name
+from fnn.check.leaves import is_inexact
 
 # Their transposes rearrange, copy or add up: "reshape, transpose, slice, concatenate, broadcast, dtype conversion".
 STRUCTURAL = frozenset(

@@ -77,11 +77,13 @@ class Findings:
             )
 
     def repeat(self) -> str:
-        """Return the call that checks this property alone."""
-        static = "".join(f", {key}={value!r}" for key, value in self.subject.static.items())
-        reference = f", reference={_name(self.subject.reference)}" if self.subject.reference else ""
-        seed = f", seed={self.subject.seed}" if self.subject.seed else ""
-        return f"check.rule({self.subject.name}, *args, only=({self.property!r},){reference}{seed}{static})"
+        """Return the call that checks this property alone, with every option that was given."""
+        given = {name: repr(value) for name, value in self.subject.options.items()}
+        if self.subject.reference is not None:
+            given["reference"] = _name(self.subject.reference)
+        given |= {name: repr(value) for name, value in self.subject.static.items()}
+        words = "".join(f", {name}={value}" for name, value in given.items())
+        return f"check.rule({self.subject.name}, *args, only=({self.property!r},){words})"
 
     def outcome(self, detail: str) -> Outcome:
         """Return what the property came to."""

@@ -1,4 +1,4 @@
-"""What a backward keeps, in bytes, whether its rules are hand-written or JAX's; nothing is run.
+"""What a backward keeps, in bytes, and what a program computes, in FLOPs, whoever wrote the rules; nothing is run.
 
 The residuals are the leaves of what `jax.vjp` returns beside the output; in the jaxpr the same array is the same
 variable, so a buffer that is kept twice counts once.
@@ -41,6 +41,12 @@ def residual_bytes(function: Callable[..., Any], *arguments: Any) -> ResidualByt
 def nbytes(aval: Any) -> int:
     """Return the bytes of an array of this shape and dtype."""
     return aval.size * aval.dtype.itemsize
+
+
+def flops(function: Callable[..., Any], *shapes: Any) -> int:
+    """Return XLA's count for a call; an exp, tanh or log, which XLA counts apart, is one. 0 where XLA gives none."""
+    cost = jax.jit(function).lower(*shapes).cost_analysis() or {}
+    return round(cost.get("flops", 0.0) + cost.get("transcendentals", 0.0))
 
 
 def narrow_statistics(closed: Any, outputs: int) -> list[tuple[tuple[int, ...], str]]:

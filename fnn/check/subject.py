@@ -65,6 +65,9 @@ class Subject:
         self.function, self.args, self.all_static = function, args, static
         self.reference, self.order, self.seed, self.budget, self.kinks = reference, order, seed, budget, kinks
         self.dtype, self.accuracy = jnp.dtype(dtype), accuracy
+        options = {"order": (order, 1), "seed": (seed, 0), "budget": (budget, None), "kinks": (kinks, ())}
+        options |= {"dtype": (self.dtype.name, "float64"), "accuracy": (accuracy, 0.0)}
+        self.options = {name: value for name, (value, default) in options.items() if value != default}
         self.name: str = getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__)
         self.draw_for("")
         values, self.tree = jax.tree.flatten(args)
@@ -253,10 +256,9 @@ class Subject:
             reverse = functools.partial(pull, self.oracle or self.real(self.function))
             return tolerance.longest_sum(programs.trace(reverse, tuple(self.floats), self.cotangents_like())[0])
 
-    def condition(self, floats: Any, dy: Any) -> Pulled:
-        """Return how far each number of the best oracle moves when every input moves by its own size."""
-        best = self.best(floats, dy)
-        return Pulled(*self.sensitivity(lambda floats, dy: tuple(self.best(floats, dy)), (floats, dy), tuple(best)))
+    def condition(self, floats: Any, dy: Any, want: Pulled) -> Pulled:
+        """Return how far each number of `want`, the best oracle's there, moves when every input moves by its size."""
+        return Pulled(*self.sensitivity(lambda floats, dy: tuple(self.best(floats, dy)), (floats, dy), tuple(want)))
 
     def sensitivity(self, run: Callable[..., Any], inputs: tuple, base: Any) -> Any:
         """Return how far each number of ``run(*inputs)``, which is `base`, moves when every input moves by its size."""
@@ -269,7 +271,8 @@ class Subject:
 
     def bounds_at(self, floats: Any, dy: Any) -> Pulled:
         """Return how far values and cotangents there may be off."""
-        want, condition = self.best(floats, dy), self.condition(floats, dy)
+        want = self.best(floats, dy)
+        condition = self.condition(floats, dy, want)
         floors = tolerance.floors(floats, dy, want.y)
         bound = functools.partial(tolerance.allowed, self.eps, self.length)
         return Pulled(
@@ -279,6 +282,25 @@ class Subject:
         )
 
     # Other arguments and random cotangents
+
+    def having(self, place: int, value: Any) -> "Subject":
+        """Return the subject with another value of one leaf that has no gradient; nothing is compiled for it yet."""
+        other = copy.copy(self)
+        other.values = [*self.values[:place], value, *self.values[place + 1 :]]
+        return other
+
+    @property
+    def others(self) -> dict[str, int]:
+        """The name and the place of each array among the arguments that has no gradient: labels, masks, keys."""
+        fixed = getattr(self.function, "nondiff_argnums", ())
+        names = zip(*leaf_names(self.function, self.args), strict=True)
+        return {
+            name: place
+            for place, (name, argument) in enumerate(names)
+            if isinstance(self.values[place], (np.ndarray, jax.Array))
+            and argument not in fixed
+            and place not in {leaf.place for leaf in self.leaves}
+        }
 
     def draw_for(self, property: str) -> None:
         """Begin the random numbers of a property: its own, so that it alone repeats what it did among others."""

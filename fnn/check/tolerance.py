@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fnn.check.leaves import is_inexact
 from fnn.check.programs import nested
 
 C = 16.0
@@ -122,14 +123,10 @@ def narrowest(closed: Any) -> Any:
     """Return the narrowest floating dtype that a live value of the program has; None if there is none."""
     needed = {id(v) for v in closed.jaxpr.outvars}
     writes = not closed.jaxpr.outvars  # a kernel gives its results by writing them
-    dtypes = [v.aval.dtype for v in closed.jaxpr.outvars if _is_floating(v)]
+    dtypes = [v.aval.dtype for v in closed.jaxpr.outvars if is_inexact(v.aval)]
     for equation in reversed(closed.jaxpr.eqns):
         if writes or any(id(v) in needed for v in equation.outvars):
             needed |= {id(v) for v in equation.invars}
-            dtypes += [v.aval.dtype for v in equation.outvars if _is_floating(v)]
+            dtypes += [v.aval.dtype for v in equation.outvars if is_inexact(v.aval)]
             dtypes += [found for program in nested(equation) if (found := narrowest(program)) is not None]
     return max(dtypes, key=epsilon, default=None)
-
-
-def _is_floating(variable: Any) -> bool:
-    return jnp.issubdtype(getattr(variable.aval, "dtype", np.int32), jnp.inexact)

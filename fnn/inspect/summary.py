@@ -4,7 +4,6 @@ Nothing is run: each layer's call is traced on shapes, its forward and its backw
 backward keeps is read from the residuals of `jax.vjp`.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -88,6 +87,8 @@ def summary(net: Layer, x: Any) -> Summary:
 
 
 def _row(call: Call, kept: dict[Any, Any]) -> Row:
+    from fnn.check.residuals import flops  # which loads the whole checker
+
     arguments = (call.params, call.x, call.state, call.key)
     shapes = jax.tree.map(_shape, arguments)
 
@@ -100,8 +101,8 @@ def _row(call: Call, kept: dict[Any, Any]) -> Row:
     with observing(_ignore):
         output, pull = jax.eval_shape(both, *shapes)
         jaxpr = jax.make_jaxpr(lambda *arguments: tuple(map(tuple, map(jax.tree.leaves, both(*arguments)))))(*shapes)
-        forward_flops = _flops(forward, *shapes)
-        backward_flops = _flops(lambda pull, dy: pull(dy), pull, output)
+        forward_flops = flops(forward, *shapes)
+        backward_flops = flops(lambda pull, dy: pull(dy), pull, output)
     bytes_kept = _bytes_kept(call, arguments, jaxpr.jaxpr, len(jax.tree.leaves(output)), kept)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(shapes[0]))
     counts = (parameters, forward_flops, backward_flops, bytes_kept)
@@ -112,7 +113,7 @@ def _bytes_kept(call: Call, arguments: tuple, jaxpr: Any, outputs: int, kept: di
     """Count the residuals that are not kept yet. `kept` remembers them: buffers by the tracer that stands for them."""
     from jax.extend import core  # 15 ms that only a summary needs
 
-    from fnn.check.residuals import nbytes  # and this loads the whole checker
+    from fnn.check.residuals import nbytes
 
     owners: dict[Any, Any] = {}
     params = jax.tree.leaves(arguments[0])
@@ -128,13 +129,6 @@ def _bytes_kept(call: Call, arguments: tuple, jaxpr: Any, outputs: int, kept: di
         kept[id(owner)] = owner
         total += nbytes(residual.aval)
     return total
-
-
-def _flops(function: Callable[..., Any], *shapes: Any) -> int:
-    cost = jax.jit(function).lower(*shapes).cost_analysis()
-    cost = cost or {}
-    # XLA counts exp, tanh, log and their like apart; here each is one operation too.
-    return round(cost.get("flops", 0.0) + cost.get("transcendentals", 0.0))
 
 
 def _shape(leaf: Any) -> jax.ShapeDtypeStruct:

@@ -32,14 +32,19 @@ def adjoint(subject: Subject) -> Outcome:
         run(zeros)
     except Exception as error:
         return found.not_run(f"{subject.oracle_name} has no forward mode: {sentence_of(error)}")
+    left_out = []
     for number, leaf in enumerate(subject.leaves):
         v = np.asarray(subject.random.normal(size=floats[number].shape)).astype(floats[number].dtype)
         jv = run((*zeros[:number], v, *zeros[number + 1 :]))
         right, left = v * dx[number], [a * b for a, b in zip(jv, dy, strict=True)]
         if not all(np.isfinite(terms).all() for terms in (right, *left)):
+            left_out.append(leaf.name)
             continue
         scale = float(np.abs(right).sum() + sum(np.abs(terms).sum() for terms in left))
         length = subject.length + max(right.size, *(terms.size for terms in left))
         bound = tolerance.C * subject.eps * math.sqrt(length) * (scale + 1)
         found.compare(leaf.name, right.sum(), sum(terms.sum() for terms in left), bound, "<v, dX>, wanted <J v, dY>")
-    return found.outcome(f"{len(subject.leaves)} directions, one for each leaf")
+    if len(left_out) == len(subject.leaves):
+        return found.not_run("no leaf's cotangent is finite")
+    detail = f"{len(subject.leaves) - len(left_out)} directions, one for each leaf"
+    return found.outcome(detail + (f"; not finite and left out: {', '.join(left_out)}" if left_out else ""))

@@ -27,9 +27,10 @@ ANALYTIC = frozenset(
 def differences(subject: Subject) -> Outcome:
     """Compare <dX, v> with the derivative of <dY, f> along v: along each entry of small arguments, else along probes.
 
-    Central differences with steps h and h/2 are extrapolated (Richardson) for h over nine binary orders, and the step
-    whose error estimate, h⁴ terms and rounding, is least is taken, up to that error. Where the whole
-    program is analytic, the complex step replaces them. With a reference there is no need for either.
+    Central differences with steps h, h/2 and h/4 are extrapolated (Richardson) for six h, each an eighth of the one
+    before, and the one is taken whose error estimate, of the terms left out and of rounding, is least, up to that
+    error. Where the whole program is analytic, the complex step replaces them. With a reference there is no need for
+    either.
     """
     found = Findings(subject, "differences")
     if subject.reference is not None:
@@ -39,7 +40,7 @@ def differences(subject: Subject) -> Outcome:
     along, detail = _complex_step(subject, dy), "complex step"
     if along is None:
         along, detail = _central(subject, dy), "central differences, steps swept"
-    probed = False
+    probed, unsettled = False, 0
     for number, leaf in enumerate(subject.leaves):
         x = floats[number]
         if x.size <= ENTRIES:
@@ -52,10 +53,13 @@ def differences(subject: Subject) -> Outcome:
         measured = np.asarray([along(number, np.asarray(v, x.dtype)) for v in directions], np.float64).reshape(-1, 2)
         want, error = measured[:, 0].reshape(mine.shape), measured[:, 1].reshape(mine.shape)
         finite = np.isfinite(want) & np.isfinite(error)
-        setting = "wanted the derivative along " + ("16 random directions" if mine.shape != x.shape else "each entry")
         # An entry whose differences do not settle, at a kink or a pole, shows nothing.
+        unsettled += int((~finite).sum())
+        along_what = f"{PROBES} random directions" if x.size > ENTRIES else "each entry"
+        setting = f"wanted the derivative along {along_what}"
         found.compare(leaf.name, np.where(finite, mine, 0), np.where(finite, want, 0), error, setting)
-    outcome = found.outcome(detail + ("; too large for a full Jacobian: probed along 16 directions" if probed else ""))
+    detail += f"; too large for a full Jacobian: probed along {PROBES} directions" if probed else ""
+    outcome = found.outcome(detail + (f"; {unsettled} that do not settle left out" if unsettled else ""))
     if outcome.status == "failed" and _says_so(subject, got):
         detail = "the gradient is not the value's, and the plain forward says so by stop_gradient"
         return Outcome("differences", "noted", detail)

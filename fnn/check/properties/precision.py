@@ -95,7 +95,8 @@ def _run(subject: Subject, inputs: dict[str, tuple], refused: dict[str, str]) ->
 
 def _compare(subject: Subject, found: Findings, name: str, floats: tuple, dy: tuple, y: tuple, dx: tuple) -> None:
     exact = [np.asarray(leaf, np.float64) for leaf in floats], [np.asarray(d, np.float64) for d in dy]
-    want, condition = subject.best(*exact), subject.condition(*exact)
+    want = subject.best(*exact)
+    condition = subject.condition(*exact, want)
     eps = max(tolerance.epsilon(DTYPES[name]), subject.eps)
     largest = float(jnp.finfo(DTYPES[name]).max)
     floors = tolerance.floors(*exact, want.y)

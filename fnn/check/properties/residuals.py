@@ -1,15 +1,13 @@
 """What the backward keeps and computes: bytes against a budget and autodiff's, FLOPs against the forward's."""
 
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from fnn.check.findings import Findings
 from fnn.check.report import Outcome
-from fnn.check.residuals import residual_bytes
+from fnn.check.residuals import flops, residual_bytes
 from fnn.check.subject import Subject, pull
 
 
@@ -28,17 +26,11 @@ def residuals(subject: Subject) -> Outcome:
         if oracle is not None:
             theirs = residual_bytes(lambda *floats: oracle(*floats)[0], *shapes)
             detail += f" ({subject.oracle_name} {theirs.total:,}, {theirs.new:,})"
-        forward = _flops(lambda floats: real(*floats)[0], shapes)
+        forward = flops(lambda floats: real(*floats)[0], shapes)
         dy = jax.eval_shape(lambda *floats: real(*floats)[0], *shapes)
-        both = _flops(functools.partial(pull, real), shapes, dy)
+        both = flops(functools.partial(pull, real), shapes, dy)
     if subject.budget is not None and kept.total > subject.budget:
         found.say("", f"it keeps {kept.total:,} bytes for the backward, beyond the budget of {subject.budget:,}.")
     if forward and both:
         detail += f"; backward {max(both - forward, 0) / forward:.1f} x the forward's {forward:,.0f} FLOPs"
     return found.outcome(detail)
-
-
-def _flops(function: Callable[..., Any], *shapes: Any) -> float:
-    """Return XLA's count for a whole call, an exp or tanh being one; 0 where XLA gives none."""
-    cost = jax.jit(function).lower(*shapes).cost_analysis() or {}
-    return cost.get("flops", 0.0) + cost.get("transcendentals", 0.0)

@@ -17,7 +17,7 @@ from fnn.check.subject import Pulled, Subject, pull
 def transformations(subject: Subject) -> Outcome:
     """Compare eager with compiled; vmap over each argument, over the cotangents and over all with a loop; scan; remat.
 
-    The loop's two rows are the given arguments and others nearby.
+    The loop's two rows are the given arguments and others nearby; of labels, masks and keys the given ones twice.
     """
     found = Findings(subject, "transformations")
     if not subject.compiles:
@@ -38,6 +38,7 @@ def transformations(subject: Subject) -> Outcome:
         f"vmap over {leaf.name}": [(floats, dy), ([*floats[:k], near[k], *floats[k + 1 :]], dy)]
         for k, leaf in enumerate(subject.leaves)
     }
+    rows |= {f"vmap over {name}": [(floats, dy), (floats, dy)] for name in subject.others}
     rows["vmap over the cotangents"] = [(floats, dy), (floats, dy2)]
     rows["vmap over everything"] = rows["scan"] = [(floats, dy), (near, dy2)]
     rows["remat"] = [(floats, dy)]
@@ -66,8 +67,18 @@ def _programs(subject: Subject) -> dict[str, Callable[..., Any]]:
 
         return program
 
+    def over_other(place: int) -> Callable[..., Any]:
+        def program(floats: tuple, near: tuple, dy: tuple, dy2: tuple) -> Any:
+            def one(value: Any) -> Any:
+                return pull(subject.having(place, value).real(subject.function), floats, dy)
+
+            return jax.vmap(one)(stack(subject.values[place], subject.values[place]))
+
+        return program
+
     return {
         **{f"vmap over {leaf.name}": over_one(k) for k, leaf in enumerate(subject.leaves)},
+        **{f"vmap over {name}": over_other(place) for name, place in subject.others.items()},
         "vmap over the cotangents": lambda floats, near, dy, dy2: jax.vmap(own, (None, 0))(floats, stack(dy, dy2)),
         "vmap over everything": lambda floats, near, dy, dy2: jax.vmap(own)(stack(floats, near), stack(dy, dy2)),
         "scan": lambda floats, near, dy, dy2: jax.lax.scan(
@@ -80,8 +91,7 @@ def _programs(subject: Subject) -> dict[str, Callable[..., Any]]:
 def _run(subject: Subject, found: Findings, programs: dict[str, Callable[..., Any]], inputs: tuple) -> dict[str, Any]:
     """Compile all of them as one; if that fails, each alone, to name the one that failed."""
     try:
-        together = {name: program for name, program in programs.items()}
-        return subject.run("transformed", lambda *inputs: {n: p(*inputs) for n, p in together.items()}, *inputs)
+        return subject.run("transformed", lambda *inputs: {n: p(*inputs) for n, p in programs.items()}, *inputs)
     except Exception:
         results = {}
         for name, program in programs.items():
