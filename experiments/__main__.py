@@ -4,9 +4,12 @@ An experiment is one module with a frozen dataclass of settings, whose fields ar
 ``run(settings) -> metrics``. Only the one that is asked for is imported, so the list is quick.
 """
 
+import ast
 import difflib
 import importlib.util
+import re
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -19,10 +22,23 @@ class Experiment(NamedTuple):
     takes: str
 
 
+def course() -> dict[str, Experiment]:
+    """Return the experiments of the course, a file each: what its docstring's first line and "Wall time" say."""
+    found = {}
+    for path in sorted((Path(__file__).parent / "course").glob("*.py")):
+        text = ast.get_docstring(ast.parse(path.read_text())) or ""
+        name = f"course.{path.stem}"
+        if f"python -m experiments {name}\n" in text:
+            shows, takes = text.splitlines()[0].rstrip("."), re.search(r"Wall time: ([^,.]*)", text)
+            found[name] = Experiment(f"experiments.{name}", "Settings", shows, takes[1] if takes else "")
+    return found
+
+
 EXPERIMENTS = {
-    "digits": Experiment("experiments.course.digits", "Digits", "learn 8x8 handwritten digits, no download", "8 s"),
-    "mnist": Experiment("experiments.course.mnist", "Mnist", "the lectures' two networks on MNIST or Fashion", "10 s"),
-    "bench": Experiment("experiments.benchmarks.bench", "Bench", "speed and memory against plain JAX", "20 s"),
+    "digits": Experiment("experiments.course.digits", "Digits", "Learn 8x8 handwritten digits, no download", "8 s"),
+    "mnist": Experiment("experiments.course.mnist", "Mnist", "The lectures' two networks on MNIST or Fashion", "10 s"),
+    "bench": Experiment("experiments.benchmarks.bench", "Bench", "Speed and memory against plain JAX", "20 s"),
+    **course(),
 }
 
 PACKAGES = ("jax", "tyro", "rich", "matplotlib", "tensorboardX", "sklearn")

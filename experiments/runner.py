@@ -98,6 +98,12 @@ def fit(folder: Path, net, loss, optimizer, examples, **options: Any) -> train.R
     return result
 
 
+def save(figure: Any, path: Path) -> None:
+    """Write a picture twice, as path.png to look at and as path.svg to print."""
+    for suffix in (".png", ".svg"):
+        figure.savefig(path.with_suffix(suffix))
+
+
 def key(seed: int) -> jax.Array:
     """Return the key of a seed."""
     if not 0 <= seed < 2**32:

@@ -82,7 +82,7 @@ def test_help_of_an_experiment_shows_each_flag_with_its_text(name, capsys):
         command_line.main([name, "--help"])
     assert end.value.code == 0
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for part in (command_line.EXPERIMENTS[name].shows, "--seed INT", "(default: 0)", f"(default: runs/{name})"):
+    for part in (command_line.EXPERIMENTS[name].shows, "--out PATH", f"(default: runs/{name.replace('.', '/')})"):
         assert part in text
 
 
