@@ -2,7 +2,10 @@
 
 import gc
 import itertools
+import os
 from pathlib import Path
+
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # on a GPU, which several workers may share
 
 import jax
 import pytest
