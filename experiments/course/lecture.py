@@ -59,7 +59,7 @@ def show(title: str, numbers: Sequence[Number]) -> dict[str, int]:
     """
     table = Table("", "here", "lecture", "", title=title, title_justify="left")
     for column in table.columns[1:3]:
-        column.justify = "right"
+        column.justify, column.no_wrap = "right", True  # a number is never cut, however narrow the terminal
     for number in numbers:
         table.add_row(number.name, shown(number), number.lecture, number.slip or ("" if number.right else "differs"))
     console.print(table)
