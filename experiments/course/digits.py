@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import pictures
-from experiments.runner import fit, key
+from experiments.runner import fit, key, save
 from fnn import accuracy, data, inspect, layers, optim, rules, train
+from fnn.inspect import pictures
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ def run(settings: Digits) -> dict[str, float]:
     x, labels = np.asarray(digits.test.x), np.asarray(digits.test.y)
     logits = train.predict(net, result.params, result.state, x)
     counts = train.confusion_matrix(logits, labels)
-    pictures.confusion_matrix(np.asarray(counts), settings.out / "confusion.png")
+    save(pictures.confusion_matrix(counts), settings.out / "confusion")
     images, probabilities = x.reshape(-1, 8, 8), np.asarray(rules.softmax(logits))
-    pictures.mistakes(images, labels, probabilities, settings.out / "mistakes.png")
+    save(pictures.mistakes(images, labels, probabilities), settings.out / "mistakes")
 
     last = result.history.rows[-1]
     return {

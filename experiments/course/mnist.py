@@ -12,7 +12,6 @@ biases, SGD at 0.01, Adam at 0.001 with epsilon 1e-7. The images are looked for 
 FNN_DATA names; without either they are downloaded once.
 """
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +21,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from rich.table import Table
 
-from experiments import pictures
-from experiments.runner import console, fit, key
+from experiments.runner import console, fit, key, save
 from fnn import accuracy, data, inspect, layers, optim, rules, train
+from fnn.inspect import pictures
 
 LOG_LOSS = (0.2982, 0.1433, 0.1097, 0.0893, 0.0777)
 """Training loss after each epoch in the log that the lectures show of `dropout` on MNIST."""
@@ -143,10 +142,8 @@ def draw(net: layers.Layer, result: train.Result, test: data.Examples, names: Se
     x, labels = np.asarray(test.x), np.asarray(test.y)
     logits = train.predict(net, result.params, result.state, x)
     counts = train.confusion_matrix(logits, labels)
-    pictures.confusion_matrix(np.asarray(counts), out / "confusion.png", names=names)
+    save(pictures.confusion_matrix(counts, names=names), out / "confusion")
     images, probabilities = x.reshape(-1, 28, 28), np.asarray(rules.softmax(logits))
-    pictures.mistakes(images, labels, probabilities, out / "mistakes.png", names=names)
-    weights = np.asarray(result.params[0].w).T.reshape(-1, 28, 28)
-    columns = math.ceil(math.sqrt(2 * len(weights)))
-    title = f"weights of the {len(weights)} units of the first layer: red adds, blue subtracts"
-    pictures.image_grid(weights, out / "weights.png", title=title, columns=columns, symmetric=True)
+    save(pictures.mistakes(images, labels, probabilities, names=names), out / "mistakes")
+    title = "weights of the first layer's units: red adds, blue subtracts"
+    save(pictures.weights(result.params[0].w, (28, 28), title=title), out / "weights")

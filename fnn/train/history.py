@@ -5,6 +5,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from fnn.inspect.pictures.canvas import canvas
+from fnn.inspect.pictures.curves import draw_curves
+
 Row = dict[str, int | float]
 
 
@@ -43,35 +48,17 @@ class History:
         """
         if not self.rows:
             raise ValueError("there is nothing to plot: the run ended before its first epoch did.")
-        figure_class, log_locator = _matplotlib()
         groups = [
             names for kind in ("loss", "accuracy") if (names := [name for name in self.rows[-1] if name.endswith(kind)])
         ]
-        figure = figure_class(figsize=(5.5 * len(groups), 4), layout="constrained")
-        epochs = self.values("epoch")
+        figure, epochs = canvas(5.5 * len(groups), 4), np.array(self.values("epoch"))
         for axes, names in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True):
-            for name in names:
-                marker = "o" if len(epochs) < 25 else None
-                axes.plot(epochs, self.values(name), marker=marker, markersize=3, label=name.replace("_", " "))
-            axes.set_xlabel("epoch")
-            axes.set_ylabel(names[0].removeprefix("test_"))
-            axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.grid(alpha=0.3)
+            lines = {name.replace("_", " "): np.array(self.values(name)) for name in names}
+            smallest, largest = (choose(float(choose(line)) for line in lines.values()) for choose in (min, max))
+            log = names[0].endswith("loss") and 0 < 10 * smallest < largest
+            draw_curves(axes, lines, epochs, log=log, log_x=False)
+            axes.set(xlabel="epoch", ylabel=names[0].removeprefix("test_"))
             axes.legend()
-            smallest, largest = (choose(choose(self.values(name)) for name in names) for choose in (min, max))
-            if names[0].endswith("loss") and 0 < 10 * smallest < largest:
-                axes.set_yscale("log")
-                axes.yaxis.set_major_locator(log_locator(subs=(1, 2, 5)))
-                axes.yaxis.set_major_formatter("{x:g}")
         path = Path(path)
-        figure.savefig(path, dpi=120)
+        figure.savefig(path)
         return path
-
-
-def _matplotlib():
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import LogLocator
-    except ImportError as error:
-        raise ImportError('plots need matplotlib; pip install "fnn[experiments]".') from error
-    return Figure, LogLocator

@@ -75,6 +75,6 @@ def test_nothing_to_plot_and_nothing_to_plot_with(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="nothing to plot: the run ended before its first epoch did"):
         History().plot(tmp_path / "nothing.png")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r'plots need matplotlib; pip install "fnn\[experiments\]"'):
+    with pytest.raises(ImportError, match=r'pictures need matplotlib; pip install "fnn\[experiments\]"'):
         History(ROWS).plot(tmp_path / "nothing.png")
     assert not list(tmp_path.iterdir())
