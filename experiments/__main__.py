@@ -38,6 +38,7 @@ EXPERIMENTS = {
     "digits": Experiment("experiments.course.digits", "Digits", "Learn 8x8 handwritten digits, no download", "8 s"),
     "mnist": Experiment("experiments.course.mnist", "Mnist", "The lectures' two networks on MNIST or Fashion", "10 s"),
     "bench": Experiment("experiments.benchmarks.bench", "Bench", "Speed and memory against plain JAX", "20 s"),
+    "gallery": Experiment("experiments.gallery", "Gallery", "Make the pictures of the README's index", "5 min"),
     **course(),
 }
 

@@ -1,4 +1,4 @@
-"""One sigmoid neuron learns AND: the lecture's first update number by number, then all of them.
+"""One sigmoid neuron learns AND: the first update number by number, then all.
 
     python -m experiments course.and_neuron
 

@@ -1,4 +1,4 @@
-"""XOR: one neuron cannot, a hidden layer of two can, and more units fail less often.
+"""XOR: one neuron cannot, two hidden units can, and more fail less often.
 
     python -m experiments course.xor
 

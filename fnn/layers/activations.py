@@ -1,12 +1,25 @@
 """The activations as layers: one line each. Keywords are those of the rule of the same name."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fnn import rules
-from fnn.layers.layer import Layer, stateless
+from fnn.layers.layer import Layer, layer
 from fnn.rule import Rule
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """The forward of a layer y = rule(x, **configuration), which those who look on can ask for its rule."""
+
+    rule: Rule[..., Any]
+    configuration: Mapping[str, Any]
+
+    def __call__(self, params, state, x, *, key=None, train=False):
+        """Return (y, state)."""
+        return self.rule(x, **self.configuration), state
 
 
 def activation(rule: Rule[..., Any]) -> Callable[..., Layer]:
@@ -19,7 +32,7 @@ def activation(rule: Rule[..., Any]) -> Callable[..., Layer]:
             signature.bind(**configuration)
         except TypeError as error:
             raise TypeError(f"layers.{rule.name}: {error}; it is called as {rule.name}{signature}.") from None
-        return stateless(rule.name, lambda x: rule(x, **configuration))
+        return layer(rule.name, lambda key, x: ((), ()), Activation(rule, configuration))
 
     make.__name__ = make.__qualname__ = rule.name
     make.__doc__ = f"Layer of `fnn.rules.{rule.name}`: {(rule.__doc__ or '').splitlines()[0]}"

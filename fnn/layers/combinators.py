@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from fnn import rules
 from fnn.layers.layer import Layer, abstract, fold, layer, output_shape
-from fnn.layers.scope import LayerError, path, scope
+from fnn.layers.scope import LayerError, path, repetition, scope
 
 
 def serial(*layers: Layer) -> Layer:
@@ -107,7 +107,7 @@ def repeat(inner: Layer, times: int) -> Layer:
     def apply(params, state, x, *, key=None, train=False):
         def body(x, each):
             p, s, position = each
-            with scope(f"[:{times}]", times):
+            with repetition(times, position):
                 y, s = inner.apply(p, s, x, key=fold(key, position), train=train)
             _need_same(x, y)
             return y, s

@@ -8,15 +8,17 @@ is equal to it (a tap). The observer is part of jit's key, so a function compile
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import jax
 
-_times: ContextVar[int] = ContextVar("fnn_layer_times", default=1)
+_repeats: ContextVar[tuple[int, ...]] = ContextVar("fnn_layer_repeats", default=())
 _path: ContextVar[tuple[str, ...]] = ContextVar("fnn_layer_path", default=())
-_observer = jax.make_user_context(None)
 
 
 class LayerError(ValueError):
@@ -34,8 +36,30 @@ class Call(NamedTuple):
     y: Any
     key: Any
     train: bool
-    times: int
-    """How often the call runs each time the network does: more than once inside `repeat`."""
+    repeats: tuple[int, ...]
+    """How often each `repeat` around the call runs its body, the outermost first."""
+    position: tuple[Any, ...]
+    """Which of these repetitions runs: one traced index for each of `repeats`."""
+
+    @property
+    def times(self) -> int:
+        """How often the call runs each time the network does: more than once inside `repeat`."""
+        return math.prod(self.repeats)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Watch:
+    """An observer at the place where it looks.
+
+    Each scope has one of its own, told apart by identity, and it is part of jit's key: what a layer jits or
+    checkpoints within itself is traced anew at each place, so that it is shown there, with the position of there.
+    """
+
+    observer: Callable[[Call], Any]
+    position: tuple[Any, ...] = ()
+
+
+_watch = jax.make_user_context(None)
 
 
 def path() -> str:
@@ -47,11 +71,12 @@ def path() -> str:
 
 
 @contextlib.contextmanager
-def scope(name: str, times: int = 1) -> Iterator[None]:
-    """Enter the layer `name`, which runs `times` times: errors raised inside are told with their path, once."""
-    path_token, times_token = _path.set((*_path.get(), name)), _times.set(_times.get() * times)
+def scope(name: str) -> Iterator[None]:
+    """Enter the layer `name`: errors raised inside are told with their path, once."""
+    token = _path.set((*_path.get(), name))
+    watch = _watch.value
     try:
-        with jax.named_scope(name):
+        with jax.named_scope(name), _watch(watch and dataclasses.replace(watch)):
             yield
     except (ValueError, TypeError) as error:
         # Only sentences of rules and layers: subclasses, such as JAX's tracer errors, say more by themselves.
@@ -59,21 +84,39 @@ def scope(name: str, times: int = 1) -> Iterator[None]:
             raise
         raise LayerError(f"{path()}: {str(error).removeprefix(name + ': ')}") from error
     finally:
-        _path.reset(path_token)
-        _times.reset(times_token)
+        _path.reset(token)
+
+
+@contextlib.contextmanager
+def repetition(times: int, position: Any) -> Iterator[None]:
+    """Enter the body of a loop that runs `times` times; `position` is the traced number of this time."""
+    token = _repeats.set((*_repeats.get(), times))
+    watch = _watch.value
+    try:
+        with _watch(watch and _Watch(watch.observer, (*watch.position, position))), scope(f"[:{times}]"):
+            yield
+    finally:
+        _repeats.reset(token)
+
+
+def in_repetition(path: str, index: Sequence[int]) -> str:
+    """Return the path with the numbers of the repetitions: ``repeat[:3].dense`` and (1,) is ``repeat[1].dense``."""
+    numbers = iter(index)
+    return re.sub(r"\[:\d+\]", lambda loop: f"[{next(numbers, loop[0][1:-1])}]", path)
 
 
 def observing(observer: Callable[[Call], Any]):
     """Return a context in which ``observer(call)`` sees each layer's call and returns the output to go on with."""
-    return _observer(observer)
+    return _watch(_Watch(observer))
 
 
 def observe(apply: Callable[..., Any], params: Any, state: Any, x: Any, y: Any, key: Any, train: bool) -> Any:
     """Show the call of the layer that is being traced to the observer, if any; return the output to go on with."""
-    observer = _observer.value
-    if observer is None:
+    watch = _watch.value
+    if watch is None:
         return y
-    return observer(Call(path(), apply, params, state, x, y, key, train, _times.get()))
+    with _watch(None):  # what the observer does is not observed
+        return watch.observer(Call(path(), apply, params, state, x, y, key, train, _repeats.get(), watch.position))
 
 
 def contains(outer: str, inner: str) -> bool:

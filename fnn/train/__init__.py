@@ -21,3 +21,4 @@ from fnn.train.step import step as step
 from fnn.train.stopping import below as below
 from fnn.train.stopping import change_below as change_below
 from fnn.train.stopping import patience as patience
+from fnn.train.tapped import tapped_step as tapped_step

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fnn.inspect.taps import find_non_finite
+from fnn.inspect import find_non_finite, taps
 from fnn.train.epoch import Epoch
 from fnn.train.result import Result
-from fnn.train.step import TrainState, copy, step_key, value_and_grads
+from fnn.train.step import TrainState, copy, step_key
 
 
 class NonFiniteError(FloatingPointError):
@@ -88,11 +88,6 @@ def last_good(epoch: Epoch, before: TrainState, order: Any, broken: int) -> tupl
 
 def explain(epoch: Epoch, good: TrainState, order: Any, index: int) -> str:
     """Return where the first value that is not finite arises in step `index`, which starts from `good`."""
-    batch, key = epoch.batch(order, index), step_key(good)
-
-    def compute(params):
-        (value, _), grads = value_and_grads(epoch.loss, params, good.model, batch, key)
-        return value, grads
-
-    found = find_non_finite(compute, epoch.optimizer.params(good.optimizer))
+    params, batch, key = epoch.optimizer.params(good.optimizer), epoch.batch(order, index), step_key(good)
+    found = find_non_finite(jax.jit(taps(epoch.loss))(params, good.model, batch, key)[2])
     return "the optimizer's update of the parameters" if found is None else str(found)

@@ -70,8 +70,13 @@ def step_key(train_state: TrainState) -> Array:
 
 def value_and_grads(loss: Loss, params: Any, model: Any, batch: Any, key: Any):
     """Return ``((loss, (state, metrics)), grads)``, having checked that the loss is what a step needs."""
+    return jax.value_and_grad(checked(loss), has_aux=True)(params, model, batch, key)
 
-    def checked(params):
+
+def checked(loss: Loss) -> Loss:
+    """Return the loss with what it returns checked: raises TypeError or ValueError if it is not what a step needs."""
+
+    def checked_loss(params: Any, model: Any, batch: Any, key: Any):
         result = loss(params, model, batch, key)
         try:
             value, (state, metrics) = result
@@ -93,7 +98,7 @@ def value_and_grads(loss: Loss, params: Any, model: Any, batch: Any, key: Any):
             )
         return value, (state, metrics)
 
-    return jax.value_and_grad(checked, has_aux=True)(params)
+    return checked_loss
 
 
 @partial(jax.jit, static_argnames=("loss", "optimizer", "batch_size"), donate_argnames=("train_state", "sums"))

@@ -6,7 +6,7 @@ import pytest
 
 from fnn import layers
 from fnn.layers import LayerError
-from fnn.layers.scope import contains, observing, path, scope
+from fnn.layers.scope import contains, in_repetition, observing, path, scope
 
 X = np.ones((2, 3), np.float32)
 
@@ -65,6 +65,52 @@ def test_an_observer_sees_each_call_inner_before_outer_and_may_replace_the_outpu
     seen.clear()
     np.testing.assert_array_equal(apply(params, X), plain)  # the program without the observer is still there
     assert seen == []
+
+
+def test_a_call_in_nested_repeats_knows_which_repetition_runs():
+    net = layers.repeat(layers.serial(layers.tanh(), layers.repeat(layers.relu(), 2)), 3)
+    params, state = net.init(jax.random.key(0), X)
+    seen = {}
+
+    def observer(call):
+        seen[call.path] = (call.repeats, call.times)
+        if not call.path.endswith("relu"):
+            return call.y
+        outer, inner = call.position
+        return call.y + (outer + 10 + inner).astype(call.y.dtype)
+
+    with observing(observer):
+        y, _ = net.apply(params, state, X)
+    assert seen["repeat[:3].serial[1].repeat[:2].relu"] == ((3, 2), 6)
+    assert seen["repeat[:3].serial[0].tanh"] == ((3,), 3) and seen["repeat"] == ((), 1)
+    want = np.tanh(X)
+    for i in range(3):
+        want = np.tanh(want) if i else want
+        for j in range(2):
+            want = want + i + 10 + j
+    np.testing.assert_allclose(y, want, rtol=1e-6)
+
+
+def test_what_a_layer_jits_within_itself_is_shown_at_each_place():
+    inner = jax.jit(lambda x: layers.tanh().apply((), (), x)[0])
+    net = layers.repeat(layers.serial(*2 * [layers.stateless("own", inner)]), 2)
+    params, state = net.init(jax.random.key(0), X)
+    seen = []
+
+    def observer(call):
+        seen.append(call.path)
+        return call.y * call.position[0].astype(call.y.dtype) if call.path.endswith("tanh") else call.y
+
+    with observing(observer):
+        jax.jit(lambda x: net.apply(params, state, x)[0])(X)
+    places = [f"repeat[:2].serial[{i}].own.tanh" for i in range(2)]
+    assert [path for path in seen if path.endswith("tanh")] == places
+
+
+def test_a_path_takes_the_numbers_of_its_repetitions():
+    nested = "repeat[:3].serial[1].repeat[:2].relu"
+    assert in_repetition(nested, (2, 0)) == "repeat[2].serial[1].repeat[0].relu"
+    assert in_repetition("serial[1].relu", ()) == "serial[1].relu"
 
 
 def test_contains():

@@ -29,7 +29,7 @@ def test_an_experiment_says_how_to_run_it_its_source_and_its_time(name):
     text = MODULES[name].__doc__
     for part in (f"python -m experiments course.{name}", "Source: ", "Wall time: "):
         assert part in text, part
-    assert re.search(r'\d{3}_[0-9a-f]{16}\.txt', text) and EXPERIMENTS[f"course.{name}"].module.endswith(f".{name}")
+    assert re.search(r"\d{3}_[0-9a-f]{16}\.txt", text) and EXPERIMENTS[f"course.{name}"].module.endswith(f".{name}")
 
 
 def test_a_number_that_differs_from_the_slide_is_not_right():
