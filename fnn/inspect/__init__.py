@@ -1,8 +1,16 @@
 """Look inside: the table of a network, and taps on its backward pass."""
 
+from fnn.inspect.graphs.computational_graph import Graph as Graph
+from fnn.inspect.graphs.computational_graph import graph as graph
 from fnn.inspect.summary import Row as Row
 from fnn.inspect.summary import Summary as Summary
 from fnn.inspect.summary import summary as summary
-from fnn.inspect.taps import NonFinite as NonFinite
-from fnn.inspect.taps import find_non_finite as find_non_finite
-from fnn.inspect.taps import tap as tap
+from fnn.inspect.tapping.collect import taps as taps
+from fnn.inspect.tapping.non_finite import NonFinite as NonFinite
+from fnn.inspect.tapping.non_finite import find_non_finite as find_non_finite
+from fnn.inspect.tapping.point import tap as tap
+from fnn.inspect.tapping.result import Taps as Taps
+from fnn.inspect.tapping.statistics import LayerStatistics as LayerStatistics
+from fnn.inspect.tapping.statistics import ParameterStatistics as ParameterStatistics
+from fnn.inspect.tapping.statistics import Statistics as Statistics
+from fnn.layers.scope import scope as scope
