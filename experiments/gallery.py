@@ -62,9 +62,9 @@ class Gallery:
 
     pictures: Path = Path("experiments/course/pictures")
     """Folder for the small pictures."""
-    width: int = 400
+    width: int = 480
     """Their width, in pixels."""
-    colours: int = 48
+    colours: int = 128
     """How many colours each may have."""
     out: Path = Path("runs/gallery")
     """Folder for what the experiments write."""
@@ -88,10 +88,12 @@ def run(settings: Gallery) -> dict[str, float]:
 
 def shrink(picture: Path, small: Path, width: int, colours: int) -> None:
     """Write the picture anew, that many pixels wide and with so few colours."""
-    with Image.open(picture) as image:
-        ratio = min(1.0, width / image.width)
-        size = round(image.width * ratio), round(image.height * ratio)
-        image.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(colours).save(small, optimize=True)
+    with Image.open(picture) as opened:
+        ratio = min(1.0, width / opened.width)
+        size = round(opened.width * ratio), round(opened.height * ratio)
+        image = opened.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        # Not by the median cut, which gives thin lines the colour of their neighbours.
+        image.quantize(colours, Image.Quantize.MAXCOVERAGE).save(small, optimize=True)
 
 
 def index(folder: Path) -> str:

@@ -9,7 +9,7 @@ import jax
 import matplotlib.image
 
 README = Path(__file__).parent.parent / "README.md"
-PAGE, RULE, CHECK = (block.split("```")[0] for block in README.read_text().split("```python\n")[1:])
+PAGE, RULE, CHECK, LOOK = (block.split("```")[0] for block in README.read_text().split("```python\n")[1:])
 
 
 def test_the_page_runs_word_for_word(tmp_path, monkeypatch):
@@ -45,6 +45,19 @@ def test_the_rule_of_the_readme_is_checked(capsys):
     with jax.numpy_rank_promotion("allow"):
         exec(RULE + CHECK, names)
     assert names["report"].ok and "cotangents" in capsys.readouterr().out
+
+
+def test_the_look_inside_of_the_readme_shows_both_passes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(LOOK, names)
+    assert "serial[1].tanh" in capsys.readouterr().out and (tmp_path / "graph.svg").read_text().startswith("<?xml")
+    assert [node.name for node in names["graph"].nodes if node.kind == "rule"] == [
+        "linear",
+        "tanh",
+        "linear",
+        "squared_error",
+    ]
 
 
 def test_the_failure_in_the_readme_is_what_the_checker_says():
