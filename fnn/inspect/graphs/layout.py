@@ -6,6 +6,7 @@ is a linear program: straight wires, under the boxes' sizes.
 Source: Sugiyama, Tagawa and Toda (1981), "Methods for visual understanding of hierarchical system structures".
 """
 
+import bisect
 import itertools
 from typing import NamedTuple
 
@@ -118,7 +119,7 @@ def _uncross(order: list[list[int]], edges: list[Edge]) -> list[list[int]]:
     """Return the order after exchanges of neighbours, where fewer wires cross and the inputs of a step stand in order.
 
     igraph knows neither of that order nor where on a box a wire ends. An exchange may only move a crossing to the
-    layer before, where a second one ends it: so first those that make it no worse are made, then those that better it.
+    next layer, where a second one ends it: so first those that make it no worse are made, then those that better it.
     """
     above: dict[int, list[tuple[int, float, int]]] = {}
     below: dict[int, list[tuple[int, float, int]]] = {}
@@ -129,7 +130,7 @@ def _uncross(order: list[list[int]], edges: list[Edge]) -> list[list[int]]:
     for trial in range(5):
         layers = [list(layer) for layer in best]
         at = {vertex: place for layer in layers for place, vertex in enumerate(layer)}
-        for layer in reversed(layers) if trial else ():
+        for layer in (reversed(layers) if trial % 2 else layers) if trial else ():
             _exchange(layer, at, (above, below), same_end=1.0, patient=True)
         for sweep in range(12):
             changes = [
@@ -138,11 +139,11 @@ def _uncross(order: list[list[int]], edges: list[Edge]) -> list[list[int]]:
             ]
             if not any(changes):
                 break
-        total = sum(
-            _crossings(u, v, at, (below,), 0.1) for layer in layers for u, v in itertools.combinations(layer, 2)
-        )
+        total = _all_crossings(layers, at, edges)
         if total < fewest:
             best, fewest = layers, total
+        if total == 0:
+            break
     return best
 
 
@@ -170,8 +171,26 @@ def _crossings(first: int, second: int, at: dict[int, int], ends: Ends, same_end
         others = there.get(second, ())
         for v, *place in there.get(first, ()):
             for w, *other in others:
-                if at[v] > at[w] or (v == w and place > other):
-                    count += same_end if v == w else 1.0
+                if at[v] > at[w] or (v == w and place[0] > other[0]):
+                    count += 1.0
+                elif v == w and place[0] == other[0] and place[1] > other[1]:
+                    count += same_end
+    return count
+
+
+def _all_crossings(layers: list[list[int]], at: dict[int, int], edges: list[Edge]) -> float:
+    """Count the crossings of the whole drawing by insertion into sorted lists, as `_crossings` does for two boxes."""
+    numbers = {vertex: number for number, layer in enumerate(layers) for vertex in layer}
+    count = 0.0
+    seen: dict[int, list[tuple[int, float]]] = {}
+    inputs: dict[tuple[int, float], list[int]] = {}
+    for u, v, _, enters, _, position in sorted(edges, key=lambda edge: (at[edge.source], edge.leaves, at[edge.target])):
+        ends = seen.setdefault(numbers[u], [])
+        count += len(ends) - bisect.bisect_right(ends, (at[v], enters))
+        bisect.insort(ends, (at[v], enters))
+        before = inputs.setdefault((v, enters), [])
+        count += 0.1 * sum(other > position for other in before)
+        before.append(position)
     return count
 
 
