@@ -197,6 +197,7 @@ def test_the_table_of_a_network():
         (lambda: inspect.graph(jnp.argmax, jnp.ones(3)), ValueError, "no output is floating point"),
         (lambda: inspect.graph(lambda x: x, 1.0, has_aux=True), TypeError, r"\(output, auxiliary\), it returned one"),
         (lambda: inspect.graph(lambda x: (x,) * 3, 1.0, has_aux=True), TypeError, "a tuple of 3"),
+        (lambda: inspect.graph(lambda x: (x, "y"), 1.0), TypeError, "returned a str, wanted arrays or numbers"),
         (lambda: inspect.graph(lambda x: (x, x), 1.0, cotangent=1.0), TypeError, "the cotangent has the tree"),
         (lambda: inspect.graph(lambda x: x, jnp.ones(3), cotangent=1.0), ValueError, r"shape \(\), wanted the output"),
         (

@@ -278,6 +278,8 @@ def test_a_loss_that_returns_something_else_is_told_so(bad):
 
 
 def test_wrong_arguments_are_told_in_sentences(seen):
+    with pytest.raises(TypeError, match=r"params\['n'\] is int32, wanted floating point"):
+        inspect.taps(lambda params: params["w"] * 2.0)({"w": 1.0, "n": np.arange(3, dtype=np.int32)})
     with pytest.raises(ValueError, match="bins = -1"):
         inspect.taps(loss, bins=-1)
     with pytest.raises(TypeError, match="before and after must be the tapped ones"):

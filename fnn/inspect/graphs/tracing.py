@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 class Traced(NamedTuple):
@@ -45,12 +46,14 @@ def trace(f: Any, args: tuple, has_aux: bool) -> Traced:
 
     def output(*args: Any) -> Any:
         y = f(*args)
-        if not has_aux:
-            return y
-        if not isinstance(y, tuple) or len(y) != 2:
+        if has_aux and (not isinstance(y, tuple) or len(y) != 2):
             got = f"a tuple of {len(y)}" if isinstance(y, tuple) else "one value that is no tuple"
             raise TypeError(f"graph: with has_aux=True the function returns (output, auxiliary), it returned {got}.")
-        return y[0]
+        y = y[0] if has_aux else y
+        for leaf in jax.tree.leaves(y):
+            if not isinstance(leaf, (jax.Array, np.ndarray, np.generic, bool, int, float, complex)):
+                raise TypeError(f"graph: the function returned a {type(leaf).__name__}, wanted arrays or numbers.")
+        return y
 
     closed, shapes = jax.make_jaxpr(output, return_shape=True)(*args)
     if not any(map(is_inexact, closed.out_avals)):

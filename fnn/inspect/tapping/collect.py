@@ -61,8 +61,14 @@ def taps(loss: Callable[..., Any], *, bins: int = 0) -> Callable[..., tuple[tupl
     """
     if bins < 0:
         raise ValueError(f"taps: bins = {bins}, wanted the number of bins of each histogram, or 0.")
+    if not callable(loss):
+        raise TypeError(f"taps: the loss is {loss!r}, wanted a function of the parameters and whatever else it takes.")
 
     def tapped(params: Any, *rest: Any) -> tuple[tuple[Any, Any], Any, Taps]:
+        for path, leaf in jax.tree.leaves_with_path(params):
+            if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
+                name, dtype = f"params{jax.tree_util.keystr(path)}", jnp.result_type(leaf)
+                raise TypeError(f"taps: {name} is {dtype}, wanted floating point: a gradient is taken by it.")
         leaves, tree = jax.tree.flatten((params, rest))
         arrays = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array | np.ndarray)}
 
