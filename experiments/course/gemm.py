@@ -3,7 +3,7 @@
     python -m experiments course.gemm
 
 Source: 002_342234af0f95f09b.txt, slides "LAB 2" and "Level 1, 2 and 3 BLAS" (the exercises beneath it).
-Wall time: 80 s. Expect: the rate climbs with N and then is flat, since a product does 2 N³ FLOP on 3 N² numbers;
+Wall time: 60 s. Expect: the rate climbs with N and then is flat, since a product does 2 N³ FLOP on 3 N² numbers;
 float64 at half of the rate of float32, bfloat16 at twice where the processor multiplies it.
 
 The slide's code divides 2*2*2*2 by the seconds for N = 2000: N in thousands, cubed, is in units of 10⁹, so that is

@@ -5,7 +5,7 @@
 Source: 003_9c929969f18cf115.txt, slides "Visualization and Understanding of Neural Network" ("Split data with 0
 errors", "Non-linear regions", "Combining regions", "Neural Network with more hidden layers") and "Multi-Layer Networks
 Demo", which is the playground; 000_7abd68c40c0610f4.txt, slide "Neural network playground".
-Wall time: 20 s. Expect: one neuron draws one line and is right on 0.88 of the moons and half of the circles and
+Wall time: 7 s. Expect: one neuron draws one line and is right on 0.88 of the moons and half of the circles and
 spirals; one hidden layer parts moons and circles; the spirals want more: 0.89 with one layer, 0.98 with three.
 """
 

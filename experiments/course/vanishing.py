@@ -3,7 +3,7 @@
     python -m experiments course.vanishing
 
 Source: 001_171d02eb1ec43db7.txt, slides "Parameter Train": "Gradient Vanishing problem" and "Activation Functions".
-Wall time: 70 s. Expect: at depth 50 the first sigmoid layer gets 1e-31 of the last one's gradient; ten sigmoid layers
+Wall time: 40 s. Expect: at depth 50 the first sigmoid layer gets 1e-31 of the last one's gradient; ten sigmoid layers
 learn nothing, and of the networks of 50 layers only the residual one learns.
 
 The slope of the sigmoid is at most 0.25. Weights that keep the length of a vector (Xavier's do, on the average) leave
