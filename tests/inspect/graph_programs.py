@@ -2,6 +2,7 @@
 
 import functools
 from typing import Any, NamedTuple
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,12 @@ def of_input(graph, name) -> Any:
     (node,) = named(graph, name)
     (wire,) = leaving(graph, node)
     return wire
+
+
+def unfolded(f, *args):
+    """The graph with every block of an unrolled program by itself."""
+    with mock.patch("fnn.inspect.graphs.folding.fold", lambda program: program):
+        return inspect.graph(f, *args)
 
 
 def near(got, want, digits=1e-12):

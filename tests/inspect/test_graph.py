@@ -23,6 +23,7 @@ from graph_programs import (
     of_input,
     pair,
     recurrent,
+    unfolded,
 )
 
 from fnn import inspect, rules
@@ -187,7 +188,7 @@ def test_a_scan_is_the_unrolled_program_folded():
         return x
 
     each = [Block(*(leaf[number] for leaf in params)) for number in range(times)]
-    whole = inspect.graph(unrolled, x, each)
+    whole = unfolded(unrolled, x, each)
     assert [repeat.times for repeat in folded.repeats] == [times]
     assert {node.repeat for node in folded.nodes} == {None, 0}
     names = [node.name for node in folded.nodes if node.kind in ("rule", "step", "copy")]

@@ -64,7 +64,9 @@ def graph(f: Any, /, *args: Any, has_aux: bool = False, cotangent: Any = None) -
     f is any JAX function, compiled or not; args are pytrees of arrays and numbers. A step is the call of a rule, whose
     inside is not shown and whose own backward runs; or an operation of JAX. What a function of jax.numpy or jax.nn
     does under its own jit is one step. A scan, such as `fnn.layers.repeat` makes, is drawn once, and its wires carry
-    mean and norm over all rounds. A value that is used more than once passes a "copy", where the gradients of its uses
+    mean and norm over all rounds. So are three or more equal blocks that a Python loop runs one after the other, where
+    nothing but the last one's result leaves them; what the blocks' arguments differ in is called i: "params[i].w".
+    A value that is used more than once passes a "copy", where the gradients of its uses
     are summed. What depends on no floating argument is a leaf: a number, or "from key" for random bits made of `key`.
 
     The gradient on a wire is the derivative of the output by what that wire carries: Σ of the output's entries, or
@@ -74,13 +76,14 @@ def graph(f: Any, /, *args: Any, has_aux: bool = False, cotangent: Any = None) -
     Raises TypeError for what is no function, an argument that is no array, or a cotangent of another tree; ValueError
     without a floating argument or output, for a gradient through a while loop, and for a mutable array.
     """
+    from fnn.inspect.graphs.folding import fold
     from fnn.inspect.graphs.program import read
     from fnn.inspect.graphs.structure import structure
     from fnn.inspect.graphs.tracing import cotangents, trace
     from fnn.inspect.graphs.values import measure
 
     traced = trace(f, args, has_aux)
-    program = read(traced.closed, traced.inputs)
+    program = fold(read(traced.closed, traced.inputs))
     built = structure(program, traced.outputs)
     given = cotangents(traced.shapes, cotangent)
     seen = measure(program, built, jax.tree.leaves(args), given)

@@ -40,7 +40,19 @@ class Step:
     inputs: list[Value]
     outputs: list[Value]
     body: "Block | None" = None
-    """What a scan runs in each round."""
+    """What a loop runs in each round."""
+    consts: int = 0
+    """How many of a loop's inputs are the same in each round: the first ones; then come the carries, then slices."""
+    carries: int = 0
+    times: int = 1
+    """How many rounds a loop has."""
+    rounds: "list[tuple[Block, list[Value]]]" = field(default_factory=list)
+    """Of equal blocks that were folded: each round's own steps, the first of which is `body`, and its slices."""
+
+    @property
+    def bodies(self) -> "list[Block]":
+        """All programs that a loop runs."""
+        return [block for block, _ in self.rounds] or ([] if self.body is None else [self.body])
 
 
 @dataclass(eq=False)
@@ -63,7 +75,7 @@ def read(closed: Any, names: list[str]) -> Block:
         depends = is_inexact(variable.aval)
         block.inputs.append(Value(variable.aval, depends, () if depends else (_argument(name),), name))
     block.outputs = _enter(closed, block.inputs, block, "")
-    _mark(block, set(block.outputs))
+    mark(block, set(block.outputs))
     return block
 
 
@@ -128,6 +140,8 @@ def _step(equation: Any, inputs: list[Value], block: Block, path: str) -> list[V
     step = Step(equation, layer_path(path), inputs, outputs)
     block.steps.append(step)
     if equation.primitive.name == "scan":
+        params = equation.params
+        step.consts, step.carries, step.times = params["num_consts"], params["num_carry"], params["length"]
         step.body = _body(equation, inputs, outputs, path)
     return outputs
 
@@ -188,7 +202,7 @@ def _program_depends(closed: Any, inputs: list[bool]) -> list[bool]:
     return are(closed.jaxpr.outvars)
 
 
-def _mark(block: Block, wanted: set[Value]) -> None:
+def mark(block: Block, wanted: set[Value]) -> None:
     """Mark what the wanted values depend on."""
     block.wanted = wanted
     for step in reversed(block.steps):
@@ -197,10 +211,10 @@ def _mark(block: Block, wanted: set[Value]) -> None:
         if step.body is None:
             wanted.update(step.inputs)
             continue
-        body, consts, carries = step.body, step.equation.params["num_consts"], step.equation.params["num_carry"]
+        body, consts, carries = step.body, step.consts, step.carries
         asked = {inner for inner, v in zip(body.outputs, step.outputs, strict=True) if v in wanted}
         while True:
-            _mark(body, set(asked))
+            mark(body, set(asked))
             again = {
                 out for v, out in zip(body.inputs[consts : consts + carries], body.outputs, strict=False)
                 if v in body.wanted

@@ -166,7 +166,7 @@ class _Arrangement:
         text = node.path
         if node.repeat is not None and text.startswith(self.graph.repeats[node.repeat].path):
             text = text.removeprefix(self.graph.repeats[node.repeat].path)
-            text = text.partition("]")[2].lstrip(".") if text.startswith("[:") else text.lstrip(".")
+            text = text.partition("]")[2].lstrip(".") if text.startswith(("[:", "[i]")) else text.lstrip(".")
         parts = text.split(".")
         while len(parts) > 1 and len(".".join(parts)) > 26:
             parts = ["…", *parts[2:]] if parts[0] == "…" else ["…", *parts[1:]]

@@ -44,6 +44,23 @@ class Structure:
         self.nodes.append(Node(len(self.nodes), kind, name, path, repeat))
         return len(self.nodes) - 1
 
+    def repeat(self, block: Block, other: Block) -> None:
+        """Give an equal block, another round of a repeat, the edges of the first."""
+        if block in self.inside:
+            self.inside[other] = self.inside[block]
+        values = [*zip(block.inputs, other.inputs, strict=True)]
+        users: list[tuple[Step | Block, Step | Block]] = [(block, other)]
+        for step, again in zip(block.steps, other.steps, strict=True):
+            values += zip(step.outputs, again.outputs, strict=True)
+            users.append((step, again))
+            for body, following in zip(step.bodies, again.bodies, strict=True):
+                if body is not following:
+                    self.repeat(body, following)
+        self.whole.update((w, self.whole[v]) for v, w in values if v in self.whole)
+        for user, again in users:
+            places = range(len(user.outputs if isinstance(user, Block) else user.inputs))
+            self.uses.update(((again, p), self.uses[user, p]) for p in places if (user, p) in self.uses)
+
     def number(self) -> None:
         """Number the nodes anew, the arguments of the function first."""
         self.nodes.sort(key=lambda node: node.kind != "input" or node.repeat is not None)
@@ -78,7 +95,8 @@ def carries_gradient(value: Value) -> bool:
     return is_inexact(value.aval)
 
 
-def _is_shown(step: Step, block: Block) -> bool:
+def is_shown(step: Step, block: Block) -> bool:
+    """Return whether a step depends on a floating argument and is needed for an output."""
     return any(v.depends and v in block.wanted for v in step.outputs)
 
 
@@ -91,8 +109,7 @@ def entering(step: Step) -> list[int]:
 def leaving(step: Step, block: Block) -> list[int]:
     """Return which outputs of a scan's body are shown: what is used outside, or in the next round."""
     assert step.body is not None
-    params, body = step.equation.params, step.body
-    consts, carries = params["num_consts"], params["num_carry"]
+    body, consts, carries = step.body, step.consts, step.carries
     return [
         place
         for place, v in enumerate(step.outputs)
@@ -105,14 +122,14 @@ def _is_sliced(uses: list[Use]) -> bool:
     step, place = uses[0]
     if len(uses) > 1 or isinstance(step, Block) or step.body is None:
         return False
-    return place >= step.equation.params["num_consts"] + step.equation.params["num_carry"]
+    return place >= step.consts + step.carries
 
 
 def _uses(block: Block) -> dict[Value, list[Use]]:
     """Return where each value of the block is used by what is shown."""
     found: dict[Value, list[Use]] = {}
     for step in block.steps:
-        if _is_shown(step, block):
+        if is_shown(step, block):
             places = range(len(step.inputs)) if step.body is None else entering(step)
             for place in places:
                 found.setdefault(step.inputs[place], []).append((step, place))
@@ -134,7 +151,7 @@ class _Builder:
 
     def steps(self) -> None:
         for step in self.block.steps:
-            if not _is_shown(step, self.block):
+            if not is_shown(step, self.block):
                 continue
             if step.body is not None:
                 self.loop(step)
@@ -164,29 +181,35 @@ class _Builder:
         return self.sources[v][0], self.uses[v].index(use)
 
     def loop(self, step: Step) -> None:
-        body, params = step.body, step.equation.params
+        body, consts, carries = step.body, step.consts, step.carries
         assert body is not None
-        consts, carries = params["num_consts"], params["num_carry"]
         number = len(self.graph.repeats)
-        self.graph.repeats.append(Repeat(number, params["length"], step.path, self.repeat))
+        self.graph.repeats.append(Repeat(number, step.times, step.path, self.repeat))
         shown = leaving(step, self.block)
         uses = _uses_inside(body, shown)
+        # A slice of an argument in each round: the same numbers inside as outside, so the leaf stands inside.
+        sliced = {
+            place
+            for place in entering(step)
+            if step.inputs[place] in self.leaves and _is_sliced(self.uses[step.inputs[place]])
+        }
+        outside = {
+            place: self.source(step.inputs[place], (step, place)) for place in entering(step) if place not in sliced
+        }
         sources, leaves = {}, set()
         for place in entering(step):
             given, v = step.inputs[place], body.inputs[place]
-            if given in self.leaves and _is_sliced(self.uses[given]):
-                # A slice of an argument in each round: the same numbers inside as outside, so the leaf stands inside.
+            if place in sliced:
                 leaves.add(v)
                 if not _is_sliced(uses[v]):
                     sources[v] = (self.graph.node("input", v.name, "", number), 0)
                 continue
             name = "carry" if consts <= place < consts + carries else v.name or "each round"
-            source = self.source(given, (step, place))
             port = self.graph.node("begin", name, "", number)
-            self.wire(source, (port, 0), given, (step, place))
+            self.wire(outside[place], (port, 0), given, (step, place))
             sources[v] = (port, 0)
         first = len(self.graph.edges)
-        times = (*self.times, params["length"])
+        times = (*self.times, step.times)
         inner = _Builder(self.graph, body, uses, sources, leaves, number, times)
         inner.steps()
         for place in shown:
@@ -195,6 +218,8 @@ class _Builder:
             inner.wire(source, (port, 0), body.outputs[place], (body, place))
             self.sources[step.outputs[place]] = (port, 0)
         self.graph.inside[body] = range(first, len(self.graph.edges))
+        for block, _ in step.rounds[1:]:
+            self.graph.repeat(body, block)
 
 
 def _uses_inside(body: Block, shown: list[int]) -> dict[Value, list[Use]]:

@@ -115,11 +115,15 @@ def _run(
         if block.wanted.isdisjoint(step.outputs):
             continue
         values = [use(step, place, v) for place, v in enumerate(step.inputs)]
+        inside = {}
         if step.body is None:
             outputs = programs.run(step.equation, values, lambda equation, inputs: None)
+        elif step.rounds:
+            slices = [[known.get(v) for v in each] for _, each in step.rounds]
+            outputs, inside = _rounds(step, graph, values, slices, slots, given)
         else:
             outputs, inside = _loop(step, graph, values, slots, given)
-            seen |= inside
+        seen |= inside
         for v, x in zip(step.outputs, outputs, strict=True):
             if v in block.wanted:
                 define(v, x)
@@ -129,9 +133,8 @@ def _run(
 def _loop(
     step: Step, graph: Structure, inputs: list[Any], slots: dict[int, Statistics], given: dict[Value, Any]
 ) -> tuple[list[Any], dict[int, Statistics]]:
-    body, params = step.body, step.equation.params
+    body, params, consts, carries = step.body, step.equation.params, step.consts, step.carries
     assert body is not None
-    consts, carries = params["num_consts"], params["num_carry"]
     inside = {wire: slots[wire] for wire in graph.inside.get(body, ()) if wire in slots}
 
     def each(carry, xs):
@@ -148,11 +151,27 @@ def _loop(
     return [*carry, *ys], seen
 
 
+def _rounds(
+    step: Step, graph: Structure, inputs: list[Any], slices: list[list[Any]], slots: dict[int, Statistics],
+    given: dict[Value, Any],
+) -> tuple[list[Any], dict[int, Statistics]]:  # fmt: skip
+    """Run equal blocks that were folded, each by its own steps."""
+    assert step.body is not None
+    inside = {wire: slots[wire] for wire in graph.inside[step.body] if wire in slots}
+    shared, carry = inputs[: step.consts], inputs[step.consts : step.consts + step.carries]
+    rounds = []
+    for number, (block, _) in enumerate(step.rounds):
+        own = jax.tree.map(lambda slot, number=number: slot[number], inside)
+        carry, seen = _run(block, graph, [*shared, *carry, *slices[number]], own, given)
+        rounds.append(seen)
+    return carry, jax.tree.map(lambda *seen: jnp.stack(seen), *rounds)
+
+
 def _constants(block: Block) -> list[Value]:
     """Return the arrays that the program holds: they are handed to what is compiled, not compiled into it."""
     values = [v for step in block.steps for v in step.inputs] + block.outputs
     found = dict.fromkeys(v for v in values if isinstance(v.constant, jax.Array | np.ndarray) and v.constant.ndim)
-    inner = [v for step in block.steps if step.body is not None for v in _constants(step.body)]
+    inner = [v for step in block.steps for body in step.bodies for v in _constants(body)]
     return list(found | dict.fromkeys(inner))
 
 
