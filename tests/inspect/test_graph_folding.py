@@ -287,3 +287,8 @@ def test_finding_is_quick():
     begin = time.process_time()
     fold(program)
     assert time.process_time() - begin < 5.0  # 1100 steps; 480 of 12 transformer blocks take 0.05 s
+
+
+def test_a_product_of_numbers_is_not_folded():
+    graph = inspect.graph(lambda x: x * x * x * x * x, 2.0)
+    assert not graph.repeats and [node.name for node in graph.nodes].count("mul") == 4

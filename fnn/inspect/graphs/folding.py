@@ -90,7 +90,7 @@ class _Sequence:
                 times = min(2 + following[start + period] // period, 1 + untapped[start] // period)
                 if times < LEAST or times * period < most or not alike[start : start + period].all():
                     continue
-                if self.run(start, period, LEAST) is None:
+                if self.is_product_or_sum(start, period) or self.run(start, period, LEAST) is None:
                     continue
                 # What is found for longer blocks must fold more; of blocks as long, the fewest carries win.
                 while times >= LEAST and times * period >= most + (best is not None and best.period < period):
@@ -103,6 +103,10 @@ class _Sequence:
                         break
                     times -= 1
         return best
+
+    def is_product_or_sum(self, start: int, period: int) -> bool:
+        """Return whether a block is one step on numbers, as in x·x·x·x: shown as the gates that it is."""
+        return period == 1 and all(v.aval.shape == () for v in self.steps[start].outputs)
 
     def following(self, period: int, alike: np.ndarray) -> list[int]:
         """Return for each step how many steps from it on are equal to those one period later, inputs included."""

@@ -45,7 +45,7 @@ def trace(f: Any, args: tuple, has_aux: bool) -> Traced:
         )
 
     def output(*args: Any) -> Any:
-        y = f(*args)
+        y: Any = f(*args)
         if has_aux and (not isinstance(y, tuple) or len(y) != 2):
             got = f"a tuple of {len(y)}" if isinstance(y, tuple) else "one value that is no tuple"
             raise TypeError(f"graph: with has_aux=True the function returns (output, auxiliary), it returned {got}.")
