@@ -62,7 +62,7 @@ class Windows(NamedTuple):
         return list(itertools.product(*map(range, self.window)))
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many entries a window has."""
         return math.prod(self.window)
 
@@ -193,8 +193,8 @@ def _padding(name: str, padding: Padding, where: Windows) -> tuple[tuple[int, in
             for n, s, e in zip(where.sizes, where.stride, where.extent, strict=True)
         ]
         return tuple((total // 2, total - total // 2) for total in totals)
-    each: Sequence[Any] = padding if isinstance(padding, tuple) else (padding,) * axes
-    pairs = tuple(pair if isinstance(pair, tuple) else (pair, pair) for pair in each)
+    each: tuple[Any, ...] = padding if isinstance(padding, tuple) else (padding,) * axes
+    pairs: tuple[Any, ...] = tuple(pair if isinstance(pair, tuple) else (pair, pair) for pair in each)
     whole = all(len(pair) == 2 and all(_is_whole(number) and number >= 0 for number in pair) for pair in pairs)
     if len(pairs) != axes or not whole:
         raise ValueError(
