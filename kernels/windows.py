@@ -94,6 +94,47 @@ def windows(
     return found
 
 
+def transposed(
+    name: str,
+    sizes: Sequence[int],
+    window: Size,
+    stride: Size,
+    padding: Padding,
+    output_padding: Size,
+    dilation: Size = 1,
+) -> Windows:
+    """Return the windows that there are `sizes` of: those of the convolution whose transpose has an input of `sizes`.
+
+    `padding` is that of the convolution, so it is cut from the transpose's output; 'SAME' gives sizes · stride.
+    """
+    count = tuple(sizes)
+    axes = len(count)
+    k, s, d = (positive(name, what, value, axes) for what, value in _named(window, stride, dilation))
+    extra = output_padding if isinstance(output_padding, tuple) else (output_padding,) * axes
+    if len(extra) != axes or not all(
+        _is_whole(more) and 0 <= more < each for more, each in zip(extra, s, strict=False)
+    ):
+        raise ValueError(f"{name}: output_padding = {output_padding}, wanted numbers >= 0 and below the stride {s}.")
+    if 0 in count:
+        raise ValueError(f"{name}: the spatial axes have sizes {count}, wanted no empty axis.")
+    spanned = tuple(
+        (n - 1) * each + (size - 1) * apart + 1 for n, each, size, apart in zip(count, s, k, d, strict=True)
+    )
+    if padding == "SAME":
+        full = tuple(n * each + more for n, each, more in zip(count, s, extra, strict=True))
+        totals = [
+            max(have - want, 0)
+            for have, want in zip(spanned, (n * e for n, e in zip(count, s, strict=True)), strict=True)
+        ]
+        pairs = tuple((total // 2, total - total // 2) for total in totals)
+    else:
+        pairs = _padding(name, padding, Windows(count, k, s, ((0, 0),) * axes, d))
+        full = tuple(n - low - high + more for n, (low, high), more in zip(spanned, pairs, extra, strict=True))
+    if any(n < 1 for n in full):
+        raise ValueError(f"{name}: padding {pairs} leaves nothing of the {spanned} outputs; pad less.")
+    return Windows(full, k, s, pairs, d)
+
+
 def positive(name: str, what: str, value: Size, axes: int) -> tuple[int, ...]:
     """Return one positive number for each spatial axis, or say what is wrong with the value."""
     each = value if isinstance(value, tuple) else (value,) * axes
@@ -160,6 +201,19 @@ def overlap_add(piece: Callable[[tuple[int, ...]], Array], where: Windows) -> Ar
     if any(short):
         whole = lax.pad(whole, jnp.zeros((), whole.dtype), ((0, 0, 0), *((0, r, 0) for r in short), (0, 0, 0)))
     return unpad(lax.slice(whole, (0,) * whole.ndim, (whole.shape[0], *where.padded, whole.shape[-1])), where)
+
+
+def unfold(x: Array, where: Windows) -> Array:
+    """Return every window's entries, X_j at [..., *j, :]: (batch, *outputs, *window, channels)."""
+    padded = pad(x, where)
+    views = jnp.stack([view(padded, where, entry) for entry in where.entries], -2)
+    return views.reshape(*views.shape[:-2], *where.window, views.shape[-1])
+
+
+def fold(pieces: Array, where: Windows) -> Array:
+    """Return the sum of all windows' entries where they were read, the adjoint of `unfold`."""
+    axes = len(where.sizes)
+    return overlap_add(lambda entry: pieces[(..., *entry, slice(None))], where) if axes else pieces
 
 
 def interleave(phases: dict[tuple[int, ...], Array], stride: tuple[int, ...]) -> Array:

@@ -42,6 +42,10 @@ from fnn.layers.combinators import parallel as parallel
 from fnn.layers.combinators import repeat as repeat
 from fnn.layers.combinators import residual as residual
 from fnn.layers.combinators import serial as serial
+from fnn.layers.convolution import Conv as Conv
+from fnn.layers.convolution import conv as conv
+from fnn.layers.convolution import conv_transpose as conv_transpose
+from fnn.layers.convolution import depthwise_conv as depthwise_conv
 from fnn.layers.dense import Bias as Bias
 from fnn.layers.dense import Dense as Dense
 from fnn.layers.dense import PReLU as PReLU
@@ -54,6 +58,7 @@ from fnn.layers.dropout import dropout as dropout
 from fnn.layers.layer import Layer as Layer
 from fnn.layers.layer import layer as layer
 from fnn.layers.layer import stateless as stateless
+from fnn.layers.recompute import recompute as recompute
 from fnn.layers.scope import LayerError as LayerError
 from fnn.layers.structure import add as add
 from fnn.layers.structure import concatenate as concatenate

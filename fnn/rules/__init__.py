@@ -42,6 +42,10 @@ from fnn.rules.arithmetic import exp as exp
 from fnn.rules.arithmetic import log as log
 from fnn.rules.arithmetic import sqrt as sqrt
 from fnn.rules.arithmetic import square as square
+from fnn.rules.convolution import col2im as col2im
+from fnn.rules.convolution import conv as conv
+from fnn.rules.convolution import conv_transpose as conv_transpose
+from fnn.rules.convolution import im2col as im2col
 from fnn.rules.dropout import dropout as dropout
 from fnn.rules.elementwise import elementwise as elementwise
 from fnn.rules.gates import add as add

@@ -1,0 +1,206 @@
+"""Convolution, its transpose, and the two moves between them: im2col and col2im. Kernels: `fnn.kernels.convolution`.
+
+Arrays are (batch, *spatial, features) with one to three spatial axes, weights (*window, in_features/groups,
+out_features). As everywhere in the field the window is not turned round: it is a cross-correlation.
+"""
+
+from jaxtyping import Array, Float
+
+from fnn.kernels import convolution as kernel
+from fnn.kernels import windows as geometry
+from fnn.kernels.convolution import mirror
+from fnn.kernels.linear import backward_bias
+from fnn.kernels.numerics import wide
+from fnn.kernels.windows import Padding, Size, Windows
+from fnn.rule import Static, rule
+
+
+@rule
+def conv(
+    x: Float[Array, "..."],
+    w: Float[Array, "..."],
+    b: Float[Array, " outputs"] | None = None,
+    *,
+    stride: Size = 1,
+    padding: Padding = "VALID",
+    dilation: Size = 1,
+    groups: int = 1,
+):
+    """Y[o] = Σ_j X[o stride + j dilation - low]·W[j] + b, over the entries j of the window.
+
+    x: (batch, *spatial, in_features), w: (*window, in_features/groups, out_features), b: (out_features,) or None.
+    y: (batch, *outputs, out_features), outputs = (spatial + low + high - (window - 1) dilation - 1) // stride + 1.
+
+        dX[i] = Σ_j dY[o]·W[j]ᵀ over the o and j with o stride + j dilation - low = i
+        dW[j] = Σ_o X[o stride + j dilation - low]ᵀ·dY[o],   db = Σ dY over batch and positions
+
+    Keeps x and w: dW needs the one, dX the other, and both stand in memory already. `stride` and `dilation` are
+    numbers, or tuples with one for each spatial axis; `padding` is 'SAME', 'VALID', a number, or a tuple of numbers or
+    (low, high) pairs, of zeros. With `groups`, features fall into equal runs, and each run of outputs sees one run of
+    inputs; groups = in_features is a depthwise convolution. Raises ValueError for shapes that do not
+    fit, a window larger than the padded input, and empty axes.
+    Source: Goodfellow, Bengio and Courville (2016), sections 9.1 and 9.5.
+
+    >>> import jax, jax.numpy as jnp
+    >>> x, w = jnp.array([1.0, 2.0, 4.0]).reshape(1, 3, 1), jnp.array([1.0, 10.0]).reshape(2, 1, 1)
+    >>> conv(x, w).ravel().tolist()
+    [21.0, 42.0]
+    >>> jax.grad(lambda x: conv(x, w).sum())(x).ravel().tolist()
+    [1.0, 11.0, 10.0]
+    """
+    where = _windows("conv", x, w, stride, padding, dilation)
+    inputs, outputs = w.shape[-2:]
+    if groups < 1 or outputs % groups or inputs * groups != x.shape[-1]:
+        raise ValueError(
+            f"conv: x has {x.shape[-1]} features, w is {w.shape} and groups = {groups}, wanted w (*window, "
+            "in_features/groups, out_features) with out_features a multiple of groups."
+        )
+    return _with_bias("conv", kernel.forward(x, w, where, groups), b).astype(x.dtype), (x, w, Static(b is not None))
+
+
+@conv.backward
+def conv_backward(saved, dy, *, stride, padding, dilation, groups):
+    """DX = dY·Wᵀ put back where X was read, dW = Xᵀ·dY entry by entry of the window, db = Σ dY."""
+    x, w, has_bias = saved
+    where = _windows("conv", x, w, stride, padding, dilation)
+    dx = kernel.backward_input(dy, w, where, groups)
+    dw = kernel.backward_weight(x, dy, where, groups)
+    return dx, dw, backward_bias(dy) if has_bias.value else None
+
+
+@rule
+def conv_transpose(
+    x: Float[Array, "..."],
+    w: Float[Array, "..."],
+    b: Float[Array, " outputs"] | None = None,
+    *,
+    stride: Size = 1,
+    padding: Padding = "VALID",
+    output_padding: Size = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+):
+    """Y[o stride + j dilation - low] = Σ X[o]·W[j] + b: the adjoint of a convolution, which up-samples by its stride.
+
+    x: (batch, *spatial, in_features), w: (*window, in_features/groups, out_features), b: (out_features,) or None.
+    y: (batch, *outputs, out_features), outputs = (spatial - 1) stride + (window - 1) dilation + 1 - low - high +
+    output_padding; with 'SAME' outputs = spatial stride.
+
+        dX = the convolution of dY with W, the feature axes exchanged
+        dW[j] = Σ_o X[o]ᵀ·dY[o stride + j dilation - low],   db = Σ dY over batch and positions
+
+    Keeps x and w. `output_padding` adds entries at the end, fewer than the stride, for which the convolution would have
+    as many windows. Raises ValueError for shapes that do not fit. Source: Dumoulin and Visin (2016), arXiv:1603.07285.
+
+    >>> import jax.numpy as jnp
+    >>> x, w = jnp.array([1.0, 2.0]).reshape(1, 2, 1), jnp.array([1.0, 10.0]).reshape(2, 1, 1)
+    >>> conv_transpose(x, w, stride=2).ravel().tolist()
+    [1.0, 10.0, 2.0, 20.0]
+    """
+    where = _transposed_windows(x, w, stride, padding, output_padding, dilation)
+    inputs, outputs = w.shape[-2:]
+    if groups < 1 or outputs % groups or inputs * groups != x.shape[-1]:
+        raise ValueError(
+            f"conv_transpose: x has {x.shape[-1]} features, w is {w.shape} and groups = {groups}, wanted w (*window, "
+            "in_features/groups, out_features) with out_features a multiple of groups."
+        )
+    y = kernel.backward_input(x, mirror(w, groups), where, groups)
+    return _with_bias("conv_transpose", y, b).astype(x.dtype), (x, w, Static(b is not None))
+
+
+@conv_transpose.backward
+def conv_transpose_backward(saved, dy, *, stride, padding, output_padding, dilation, groups):
+    """DX = the convolution of dY, dW = dYᵀ·X entry by entry with the feature axes exchanged, db = Σ dY."""
+    x, w, has_bias = saved
+    where = _transposed_windows(x, w, stride, padding, output_padding, dilation)
+    dx = kernel.forward(dy, mirror(w, groups), where, groups)
+    dw = mirror(kernel.backward_weight(dy, x, where, groups), groups)
+    return dx, dw, backward_bias(dy) if has_bias.value else None
+
+
+@rule
+def im2col(x: Float[Array, "..."], *, window: Size, stride: Size = 1, padding: Padding = "VALID", dilation: Size = 1):
+    """Y[o, j] = X[o stride + j dilation - low]: the windows of x as rows, so that a convolution is a matrix product.
+
+    x: (batch, *spatial, features); y: (batch, *outputs, *window, features). dX = col2im(dY). Keeps nothing.
+    Raises ValueError as `conv` does. Source: Chellapilla, Puri and Simard (2006).
+
+    >>> import jax.numpy as jnp
+    >>> im2col(jnp.arange(4.0).reshape(1, 4, 1), window=2)[0, :, :, 0].tolist()
+    [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]
+    """
+    where = geometry.windows("im2col", _spatial("im2col", x), window, stride, padding, dilation)
+    return geometry.unfold(x, where), Static(where)
+
+
+@im2col.backward
+def im2col_backward(where, dy):
+    """DX = col2im(dY)."""
+    return geometry.fold(wide(dy), where.value)
+
+
+@rule
+def col2im(
+    x: Float[Array, "..."],
+    *,
+    size: tuple[int, ...],
+    stride: Size = 1,
+    padding: Padding = "VALID",
+    dilation: Size = 1,
+):
+    """Y[i] = Σ X[o, j] over the o and j with o stride + j dilation - low = i: overlapping windows, added up.
+
+    x: (batch, *outputs, *window, features), as im2col makes it of an input with the spatial sizes `size`;
+    y: (batch, *size, features). dX = im2col(dY). Keeps nothing. Raises ValueError for shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> col2im(jnp.ones((1, 3, 2, 1)), size=(4,)).ravel().tolist()
+    [1.0, 2.0, 2.0, 1.0]
+    """
+    axes = len(size)
+    if x.ndim != 2 * axes + 2:
+        raise ValueError(
+            f"col2im: x has shape {x.shape} for {axes} spatial sizes, wanted (batch, *outputs, *window, features)."
+        )
+    where = geometry.windows("col2im", size, x.shape[axes + 1 : -1], stride, padding, dilation)
+    if where.outputs != x.shape[1 : axes + 1]:
+        raise ValueError(f"col2im: x has shape {x.shape}, wanted {where.outputs} windows for the size {size}.")
+    return geometry.fold(wide(x), where).astype(x.dtype), Static(where)
+
+
+@col2im.backward
+def col2im_backward(where, dy):
+    """DX = im2col(dY)."""
+    return geometry.unfold(dy, where.value)
+
+
+def _spatial(name: str, x: Array) -> tuple[int, ...]:
+    if x.ndim < 3:
+        raise ValueError(f"{name}: x has shape {x.shape}, wanted (batch, *spatial, features).")
+    return x.shape[1:-1]
+
+
+def _windows(name: str, x: Array, w: Array, stride: Size, padding: Padding, dilation: Size) -> Windows:
+    sizes = _spatial(name, x)
+    if w.ndim != x.ndim:
+        raise ValueError(
+            f"{name}: x has shape {x.shape} and w {w.shape}, wanted x (batch, *spatial, in_features) and w (*window, "
+            "in_features/groups, out_features) with as many window as spatial axes."
+        )
+    return geometry.windows(name, sizes, w.shape[:-2], stride, padding, dilation)
+
+
+def _transposed_windows(
+    x: Array, w: Array, stride: Size, padding: Padding, output_padding: Size, dilation: Size
+) -> Windows:
+    """The windows, over the output of the transpose, of the convolution whose adjoint it is."""
+    _windows("conv_transpose", x, w, 1, "SAME", 1)
+    return geometry.transposed("conv_transpose", x.shape[1:-1], w.shape[:-2], stride, padding, output_padding, dilation)
+
+
+def _with_bias(name: str, y: Array, b: Array | None) -> Array:
+    if b is None:
+        return y
+    if b.shape != y.shape[-1:]:
+        raise ValueError(f"{name}: b has shape {b.shape}, wanted w's out_features {y.shape[-1:]}.")
+    return y + wide(b).astype(y.dtype).reshape((1,) * (y.ndim - 1) + b.shape)
