@@ -79,6 +79,12 @@ from fnn.rules.losses.regression import half_squared_error as half_squared_error
 from fnn.rules.losses.regression import huber as huber
 from fnn.rules.losses.regression import poisson_nll as poisson_nll
 from fnn.rules.losses.regression import squared_error as squared_error
+from fnn.rules.padding import concatenate as concatenate
+from fnn.rules.padding import pad as pad
 from fnn.rules.reductions import dot as dot
 from fnn.rules.reductions import mean as mean
 from fnn.rules.reductions import sum as sum
+from fnn.rules.resizing import pixel_shuffle as pixel_shuffle
+from fnn.rules.resizing import pixel_unshuffle as pixel_unshuffle
+from fnn.rules.resizing import upsample_linear as upsample_linear
+from fnn.rules.resizing import upsample_nearest as upsample_nearest
