@@ -1,0 +1,83 @@
+"""Save or recompute: the same numbers, less kept."""
+
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import pytest
+
+from fnn import layers
+from fnn.check import residual_bytes
+
+X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
+KEY = jax.random.key(1)
+BLOCK = layers.serial(layers.dense(6), layers.tanh(), layers.dropout(0.4), layers.dense(6), layers.silu())
+
+
+def counter():
+    """Return a layer whose state is the sum of the outputs that it has seen."""
+
+    def apply(params, state, x, *, key=None, train=False):
+        return 2 * x, state + x.sum()
+
+    return layers.layer("counter", lambda key, x: ((), jnp.zeros((), x.dtype)), apply)
+
+
+def loss(net, state, key=KEY):
+    return lambda params, x: (net.apply(params, state, x, key=key, train=True)[0] ** 2).sum()
+
+
+@pytest.mark.parametrize("wrap", (lambda net: net, lambda net: layers.repeat(net, 3)), ids=("one", "repeated"))
+def test_values_gradients_params_and_masks_are_those_of_the_inner_layer(wrap):
+    saved, again = wrap(BLOCK), wrap(layers.recompute(BLOCK))
+    params, state = saved.init(KEY, X)
+    jax.tree.map(np.testing.assert_array_equal, again.init(KEY, X), (params, state))
+    want, got = (jax.jit(jax.value_and_grad(loss(net, state), (0, 1)))(params, X) for net in (saved, again))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-5), got, want)
+    assert (got[1][1] != 0).any()
+    other, _ = jax.value_and_grad(loss(again, state, jax.random.key(2)))(params, X)
+    assert abs(other - want[0]) > 1e-3  # another key, another mask
+
+
+def test_kept_is_the_input_and_the_key():
+    params, state = layers.recompute(BLOCK).init(KEY, X)
+    x = jax.ShapeDtypeStruct((1000, 6), jnp.float32)
+    key = jax.random.key_data(KEY)
+
+    def apply(net):
+        return lambda x, key: net.apply(params, state, x, key=jax.random.wrap_key_data(key), train=True)[0]
+
+    saved, again = (residual_bytes(apply(net), x, key) for net in (BLOCK, layers.recompute(BLOCK)))
+    weights = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
+    assert x.size * 4 <= again.total <= x.size * 4 + weights + 100 < saved.total / 2
+
+
+def test_state_is_threaded():
+    net = layers.recompute(layers.serial(counter(), counter()))
+    params, state = net.init(KEY, X)
+
+    def total(x):
+        y, after = net.apply(params, state, x)
+        return y.sum(), after
+
+    grads, after = jax.grad(total, has_aux=True)(X)
+    np.testing.assert_allclose(after, (X.sum(), 2 * X.sum()), rtol=1e-5)
+    np.testing.assert_array_equal(grads, np.full_like(X, 4))
+
+
+def test_errors_name_the_path():
+    net = layers.serial(layers.recompute(layers.serial(layers.dense(3))))
+    params, state = net.init(KEY, X)
+    with pytest.raises(layers.LayerError, match=r"^serial\[0\].recompute.serial\[0\].dense: x has shape \(5, 2\)"):
+        net.apply(params, state, X[:, :2])
+    with pytest.raises(layers.LayerError, match=r"recompute.dropout: .*key"):
+        layers.recompute(layers.dropout(0.5)).apply((), (), X, train=True)
+
+
+def test_a_maker_is_no_layer():
+    jaxtyping.config.update("jaxtyping_disable", True)  # which would answer before fnn does
+    try:
+        with pytest.raises(TypeError, match=r"recompute: inner is <.*relu.*>, wanted a Layer; call it to make the layer"):
+            layers.recompute(layers.relu)  # pyright: ignore[reportArgumentType]
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
