@@ -1,7 +1,9 @@
-"""Look inside: the table of a network, and taps on its backward pass."""
+"""Look inside: the table of a network, the memory of its training, its graph, and taps on its backward pass."""
 
 from fnn.inspect.graphs.computational_graph import Graph as Graph
 from fnn.inspect.graphs.computational_graph import graph as graph
+from fnn.inspect.memory import Memory as Memory
+from fnn.inspect.memory import memory as memory
 from fnn.inspect.summary import Row as Row
 from fnn.inspect.summary import Summary as Summary
 from fnn.inspect.summary import summary as summary

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fnn import inspect, layers
+from fnn import inspect, layers, rules
 
 KEY = jax.random.key(0)
 FLOAT = 4  # bytes
@@ -67,7 +67,7 @@ def test_repeat_multiplies():
     body = layers.serial(layers.dense(6), layers.tanh())
     once, often = inspect.summary(body, X), inspect.summary(layers.repeat(body, times), X)
     assert [row.layer for row in often.rows] == ["repeat[:3].serial[0].dense", "repeat[:3].serial[1].tanh"]
-    for column in ("parameters", "forward_flops", "backward_flops", "bytes_kept"):
+    for column in ("parameters", "without_bias", "forward_flops", "backward_flops", "bytes_kept"):
         assert [getattr(row, column) for row in often.rows] == [times * getattr(row, column) for row in once.rows]
 
 
@@ -79,10 +79,61 @@ def test_the_total_is_the_sum_and_the_text_is_aligned():
     assert lines[0].split("  ")[0] == "layer" and lines[0].endswith("bytes kept") and "7,000" in lines[2]
     assert len({len(line) for line in lines}) == 1 and set(lines[1]) == set(lines[-2]) == {"-"}
     ends = [
-        lines[0].index(head) + len(head) for head in ("parameters", "forward FLOPs", "backward FLOPs", "bytes kept")
+        lines[0].index(head) + len(head)
+        for head in ("parameters", "without bias", "forward FLOPs", "backward FLOPs", "bytes kept")
     ]
     for line in (*lines[2:-2], lines[-1]):
         assert all(line[end - 1].isdigit() and line[end : end + 2] in ("  ", "") for end in ends)
+
+
+def test_the_network_of_the_lectures_has_20_weights_and_6_biases():
+    table = inspect.summary(layers.serial(layers.dense(4), layers.dense(2)), jnp.ones((1, 3)))
+    assert (table.total.parameters, table.total.without_bias) == (26, 20)
+    assert [row.without_bias for row in table.rows] == [3 * 4, 4 * 2]
+
+
+def test_a_layer_around_others_has_what_it_adds():
+    block = layers.serial(layers.dense(6), layers.tanh())
+    inside, around = inspect.summary(block, X).total, inspect.summary(layers.residual(block), X)
+    *_, residual = around.rows
+    assert residual == ("residual", "(5, 6)", 0, 0, N * 6, N * 6, 0)  # X + inner(X), and the two cotangents of X
+    assert around.total.parameters == inside.parameters and around.total.bytes_kept == inside.bytes_kept
+
+
+def test_a_layer_of_ones_own_around_others_keeps_what_it_keeps():
+    inner = layers.dense(6)
+
+    def apply(params, state, x, *, key=None, train=False):
+        y, state = inner.apply(params["inner"], state, x, key=key, train=train)
+        return rules.multiply(rules.tanh(y), params["s"]), state
+
+    def init(key, x):
+        params, state = inner.init(key, x)
+        return {"inner": params, "s": jnp.ones(6)}, state
+
+    net = layers.serial(layers.layer("scaled", init, apply), layers.dense(1))
+    dense, scaled, last = inspect.summary(net, X).rows
+    assert (dense.parameters, scaled.parameters, scaled.without_bias) == (42, 6, 6)
+    assert (dense.bytes_kept, scaled.bytes_kept, last.bytes_kept) == (
+        N * 6 * FLOAT,
+    ) * 3  # x; tanh's output; the product
+
+
+def test_recompute_keeps_its_input_and_pays_by_a_second_forward():
+    block = layers.serial(layers.dense(6), layers.tanh(), layers.dropout(0.3), layers.dense(6), layers.sigmoid())
+    saved, again = inspect.summary(block, X), inspect.summary(layers.recompute(block), X)
+    *inside, own = again.rows
+    assert [row._replace(layer="", bytes_kept=0) for row in saved.rows] == [row._replace(layer="") for row in inside]
+    assert own[:4] == ("recompute", "(5, 6)", 0, 0) and own.forward_flops == 0
+    assert own.backward_flops == saved.total.forward_flops
+    assert own.bytes_kept == N * 6 * FLOAT + 8  # x and the key of dropout
+    thrice = inspect.summary(layers.repeat(layers.recompute(block), 3), X)
+    assert thrice.rows[-1].bytes_kept == 3 * own.bytes_kept
+
+
+def test_recompute_does_not_run_again_what_its_backward_does_not_need():
+    block = layers.serial(layers.tanh(), layers.dense(6))
+    assert inspect.summary(layers.recompute(block), X).rows[-1].backward_flops == N * 6  # tanh alone
 
 
 NETWORKS = {
@@ -96,6 +147,14 @@ NETWORKS = {
     ),
     "residual": layers.serial(layers.residual(layers.serial(layers.dense(6), layers.tanh())), layers.dense(2)),
     "repeat": layers.serial(layers.dense(8), layers.repeat(layers.serial(layers.dense(8), layers.elu()), 3)),
+    "recompute": layers.serial(
+        layers.dense(8),
+        layers.recompute(layers.serial(layers.dense(8), layers.tanh(), layers.dropout(0.2))),
+        layers.repeat(
+            layers.recompute(layers.residual(layers.serial(layers.dense(8), layers.recompute(layers.silu())))), 2
+        ),
+        layers.dense(1),
+    ),
     "glu": layers.serial(layers.dense(8), layers.swiglu(), layers.maxout(), layers.log_softmax()),
 }
 
@@ -143,7 +202,7 @@ def test_arrays_serve_as_shapes_and_nothing_is_run():
 
 def test_a_single_layer_and_an_empty_network_have_a_table():
     assert [row.layer for row in inspect.summary(layers.relu(), X).rows] == ["relu"]
-    assert inspect.summary(layers.serial(), X).total[2:] == (0, 0, 0, 0)
+    assert inspect.summary(layers.serial(), X).total[2:] == (0, 0, 0, 0, 0)
 
 
 def test_a_wrong_input_is_told_with_the_path():
