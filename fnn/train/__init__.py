@@ -9,6 +9,7 @@ from fnn.train.history import History as History
 from fnn.train.metrics import accuracy as accuracy
 from fnn.train.metrics import confusion_matrix as confusion_matrix
 from fnn.train.metrics import default_metrics as default_metrics
+from fnn.train.metrics import intersection_over_union as intersection_over_union
 from fnn.train.metrics import mean_squared_error as mean_squared_error
 from fnn.train.metrics import top_k_accuracy as top_k_accuracy
 from fnn.train.recorders import json_lines as json_lines

@@ -1,4 +1,4 @@
-"""How good are the outputs? Accuracy, top-k, confusion matrix, mean squared error. Nothing here is differentiated.
+"""How good are the outputs? Accuracy, top-k, confusion matrix, overlap, mean squared error. None is differentiated.
 
 Arguments are arrays of JAX or of NumPy. Labels are integers, or one-hot rows of the logits' shape.
 """
@@ -45,6 +45,24 @@ def confusion_matrix(
     rows = (wanted[:, None] == lax.broadcasted_iota(wanted.dtype, (1, size), 1)).astype(jnp.float32)
     columns = (answered[:, None] == lax.broadcasted_iota(answered.dtype, (1, size), 1)).astype(jnp.float32)
     return jnp.rint(rows.T @ columns).astype(jnp.int32)
+
+
+def intersection_over_union(
+    logits: Float[AnyArray, "*batch classes"], labels: Num[AnyArray, "..."]
+) -> Float[Array, " classes"]:
+    """Return of each class |label and answer| / |label or answer|, over all rows, which are pixels in a segmentation.
+
+    A class that is neither label nor answer has 1: there is nothing to find, and nothing was found. Also called the
+    Jaccard index; its mean over the classes is known as mIoU.
+
+    >>> import jax.numpy as jnp
+    >>> intersection_over_union(jnp.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), jnp.array([0, 1, 1])).tolist()
+    [0.5, 0.5]
+    """
+    counts = confusion_matrix(logits, labels).astype(jnp.float32)
+    both = jnp.diagonal(counts)
+    either = counts.sum(0) + counts.sum(1) - both
+    return jnp.where(either == 0, 1.0, both / jnp.maximum(either, 1.0))
 
 
 def mean_squared_error(outputs: Float[AnyArray, "..."], targets: Float[AnyArray, "..."]) -> Float[Array, ""]:
