@@ -4,6 +4,7 @@ from fnn.inspect.graphs.computational_graph import Graph as Graph
 from fnn.inspect.graphs.computational_graph import graph as graph
 from fnn.inspect.memory import Memory as Memory
 from fnn.inspect.memory import memory as memory
+from fnn.inspect.outputs import outputs as outputs
 from fnn.inspect.summary import Row as Row
 from fnn.inspect.summary import Summary as Summary
 from fnn.inspect.summary import summary as summary

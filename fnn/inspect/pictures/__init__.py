@@ -3,6 +3,9 @@
 from fnn.inspect.pictures.canvas import canvas as canvas
 from fnn.inspect.pictures.confusion import confusion_matrix as confusion_matrix
 from fnn.inspect.pictures.curves import curves as curves
+from fnn.inspect.pictures.features import feature_maps as feature_maps
+from fnn.inspect.pictures.features import filters as filters
+from fnn.inspect.pictures.features import segmentations as segmentations
 from fnn.inspect.pictures.images import image_grid as image_grid
 from fnn.inspect.pictures.images import mistakes as mistakes
 from fnn.inspect.pictures.images import weights as weights

@@ -35,8 +35,17 @@ PICTURES = {
     "image_grid": lambda: pictures.image_grid(DRAWN.uniform(size=(5, 4, 6)), title="images"),
     "mistakes": lambda: pictures.mistakes(DRAWN.uniform(size=(2, 4, 4)), np.array([0, 1]), np.eye(2)[::-1]),
     "weights": lambda: pictures.weights(DRAWN.normal(size=(16, 9)), (4, 4)),
+    "filters": lambda: pictures.filters(DRAWN.normal(size=(5, 5, 1, 6))),
+    "filters of colours": lambda: pictures.filters(DRAWN.normal(size=(3, 3, 3, 12))),
+    "feature_maps": lambda: pictures.feature_maps(DRAWN.uniform(size=(3, 8, 8)), DRAWN.uniform(size=(3, 4, 4, 5))),
+    "segmentations": lambda: pictures.segmentations(
+        DRAWN.uniform(size=(5, 8, 8)), DRAWN.integers(0, 4, (5, 8, 8)), DRAWN.integers(0, 4, (5, 8, 8))
+    ),
     "roofline": lambda: pictures.roofline(1e12, 1e11, {"linear": (50.0, 8e11), "relu": (0.1, 9e9)}),
 }
+
+
+WITHOUT_AXES = ("image_grid", "mistakes", "weights", "filters", "filters of colours", "feature_maps", "segmentations")
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -48,7 +57,7 @@ def test_a_picture_is_a_png_and_an_svg(name, tmp_path):
     width, height = struct.unpack(">II", content[16:24])
     assert content.startswith(b"\x89PNG\r\n\x1a\n") and 150 < width < 2000 and 100 < height < 2000
     assert "</svg>" in (tmp_path / "picture.svg").read_text()
-    if name not in ("image_grid", "mistakes", "weights"):
+    if name not in WITHOUT_AXES:
         assert figure.axes[-1].get_xlabel() or figure.axes[-1].get_ylabel()
 
 
