@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+from jax.core import Tracer
 
 from fnn.layers import Layer
 from fnn.layers.scope import Call, observing
@@ -24,7 +25,7 @@ def outputs(net: Layer, params: Any, state: Any, x: Any, *, key: Any = None, tra
     found: dict[str, Any] = {}
 
     def keep(call: Call) -> Any:
-        if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(call.y)):
+        if not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(call.y)):
             found[call.path] = call.y
         return call.y
 

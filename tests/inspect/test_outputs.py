@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from fnn import inspect, layers, rules
 
@@ -33,4 +34,4 @@ def test_layers_in_a_loop_or_computed_again_are_left_out():
     net = layers.serial(layers.repeat(layers.dense(4), 2), layers.recompute(layers.tanh()))
     found = inspect.outputs(net, *net.init(KEY, X), X)
     assert list(found) == ["serial[0].repeat", "serial[1].recompute", "serial"]
-    assert all(isinstance(y, jax.Array) and not isinstance(y, jax.core.Tracer) for y in found.values())
+    assert all(isinstance(y, jax.Array) and not isinstance(y, Tracer) for y in found.values())

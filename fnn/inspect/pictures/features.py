@@ -10,6 +10,8 @@ from fnn.inspect.pictures.canvas import Figure, canvas
 from fnn.inspect.pictures.images import image_grid
 from fnn.inspect.pictures.regions import COLOURS
 
+RED = (0.84, 0.15, 0.16)
+
 
 def filters(w: Any, *, title: str = "") -> Figure:
     """Draw the windows of a first convolution, one for each of its features: w (height, width, channels, features).
@@ -106,7 +108,7 @@ def segmentations(images: Any, labels: Any, answers: Any, *, title: str = "", co
         panels[0].imshow(images[position], cmap="gray_r", vmin=0, vmax=1)
         for panel, values in zip(panels[1:3], classes.values(), strict=True):
             panel.imshow(_painted(values[position]))
-        panels[3].imshow(np.where(wrong[position][..., None], np.float64([0.84, 0.15, 0.16]), 1.0))
+        panels[3].imshow(np.where(wrong[position][..., None], np.asarray(RED), 1.0))
         heads = ("image", "labels", "answers", "wrong") if position < columns else ("",) * 4
         for panel, head in zip(panels, heads, strict=True):
             panel.set(xticks=[], yticks=[])
