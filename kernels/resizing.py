@@ -40,8 +40,13 @@ def upsample_nearest(x: Array, factor: Sequence[int]) -> Array:
 
 def upsample_nearest_backward(dy: Array, factor: Sequence[int]) -> Array:
     """Return dX[i] = Σ_p dY[i, p], in the accumulation dtype."""
-    sizes = _divided(dy.shape, factor)
-    return wide(dy).reshape(_blocks(dy.shape, sizes, factor)).sum(tuple(range(2, 2 * len(sizes) + 1, 2)))
+    dx = wide(dy)
+    for axis, r in enumerate(factor, start=1):
+        # Slices added up are one loop over all axes, which a reduction is not: 1.6 ms against 3.6 ms, as above.
+        phases = _phases(dx, axis, r)
+        total = _sum([phases[:, :, p] for p in range(r)])
+        dx = total.reshape(*dx.shape[:axis], dx.shape[axis] // r, *dx.shape[axis + 1 :])
+    return dx
 
 
 def upsample_linear(x: Array, factor: Sequence[int], *, align_corners: bool) -> Array:
@@ -95,8 +100,7 @@ def _interpolate_backward(dy: Array, axis: int, r: int, align_corners: bool) -> 
     if r == 1:
         return dy
     before, here, after = _weights(n, r, align_corners)
-    flat = _flat(dy, axis)
-    flat = flat.reshape(flat.shape[0], n, r, flat.shape[2])
+    phases = _phases(dy, axis, r)
 
     def entries(start: int, stop: int) -> Array:
         terms = []
@@ -104,7 +108,7 @@ def _interpolate_backward(dy: Array, axis: int, r: int, align_corners: bool) -> 
             low, high = start + shift, stop + shift
             if 0 <= low and high <= n:
                 for p in range(r):
-                    terms += _scaled(weights[p, low:high], flat[:, low:high, p])
+                    terms += _scaled(weights[p, low:high], phases[:, low:high, p])
         return _sum(terms)
 
     # The two ends apart, so that no loop asks where it stands.
@@ -138,6 +142,11 @@ def _sum(terms: list[Array]) -> Array:
 def _flat(x: Array, axis: int) -> Array:
     """Return x as (all before the axis, the axis, all after it)."""
     return x.reshape(math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
+
+
+def _phases(x: Array, axis: int, r: int) -> Array:
+    """Return x as (all before the axis, its entries, their phases, all after it)."""
+    return x.reshape(math.prod(x.shape[:axis]), x.shape[axis] // r, r, math.prod(x.shape[axis + 1 :]))
 
 
 def _blocks(shape: Sequence[int], sizes: Sequence[int], factor: Sequence[int]) -> tuple[int, ...]:

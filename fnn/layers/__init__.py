@@ -59,6 +59,11 @@ from fnn.layers.layer import Layer as Layer
 from fnn.layers.layer import layer as layer
 from fnn.layers.layer import stateless as stateless
 from fnn.layers.recompute import recompute as recompute
+from fnn.layers.resizing import pad as pad
+from fnn.layers.resizing import pixel_shuffle as pixel_shuffle
+from fnn.layers.resizing import pixel_unshuffle as pixel_unshuffle
+from fnn.layers.resizing import upsample_linear as upsample_linear
+from fnn.layers.resizing import upsample_nearest as upsample_nearest
 from fnn.layers.scope import LayerError as LayerError
 from fnn.layers.structure import add as add
 from fnn.layers.structure import concatenate as concatenate

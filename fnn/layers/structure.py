@@ -1,11 +1,9 @@
 """Layers that only rearrange: flatten, reshape, and the joins of parallel branches, concatenate and add.
 
-Rearranging is structural: there is nothing to differentiate, so JAX's own transposes do.
+Another shape is structural: there is nothing to differentiate, so JAX's own transposes do.
 """
 
 import math
-
-import jax.numpy as jnp
 
 from fnn import rules
 from fnn.layers.layer import Layer, stateless
@@ -38,11 +36,11 @@ def reshape(*shape: int) -> Layer:
 
 
 def concatenate(*, axis: int = -1) -> Layer:
-    """Join the outputs of parallel branches along an axis."""
+    """Join the outputs of parallel branches along an axis. Rule: `fnn.rules.concatenate`."""
 
     def forward(xs):
         _need_branches(xs)
-        return jnp.concatenate(xs, axis)
+        return rules.concatenate(xs, axis=axis)
 
     return stateless("concatenate", forward)
 

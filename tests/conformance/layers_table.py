@@ -52,6 +52,11 @@ LAYERS: dict[str, Row] = {
     "flatten": Row(layers.flatten, ((3, 2),)),
     "reshape": Row(lambda: layers.reshape(3, -1)),
     "concatenate": Row(layers.concatenate, ((6,), (3,))),
+    "upsample_nearest": Row(lambda: layers.upsample_nearest((2, 3)), ((2, 2, 3),)),
+    "upsample_linear": Row(lambda: layers.upsample_linear(2), ((2, 3, 2),)),
+    "pixel_shuffle": Row(lambda: layers.pixel_shuffle(2), ((2, 3, 4),)),
+    "pixel_unshuffle": Row(lambda: layers.pixel_unshuffle(2), ((2, 4, 2),)),
+    "pad": Row(lambda: layers.pad((1, (0, 2)), mode="reflect"), ((2, 3, 2),)),
     "add": Row(layers.add, ((6,), (6,), (6,))),
     "serial": Row(lambda: layers.serial(small(), layers.dropout(0.3), layers.dense(2)), stochastic=True),
     "serial-empty": Row(layers.serial),
@@ -59,6 +64,7 @@ LAYERS: dict[str, Row] = {
     "residual": Row(lambda: layers.residual(small())),
     "repeat": Row(lambda: layers.repeat(layers.serial(small(), layers.dropout(0.3)), 3), stochastic=True),
     "repeat-of a residual": Row(lambda: layers.repeat(layers.residual(small()), 2)),
+    "recompute": Row(lambda: layers.recompute(layers.serial(small(), layers.dropout(0.3))), stochastic=True),
 }
 
 

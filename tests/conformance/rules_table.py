@@ -12,17 +12,19 @@ from activation_cases import ACTIVATIONS
 from cases import Case
 from gate_cases import GATES, PENALTIES, PRODUCTS, REDUCTIONS
 from loss_cases import LOSSES
+from resizing_cases import PADDING, RESIZING
 
 from fnn import check
 
 CASES: dict[str, Case] = {
-    case.name: case for case in (*ACTIVATIONS, *GATES, *PRODUCTS, *REDUCTIONS, *PENALTIES, *LOSSES)
+    case.name: case for case in (*ACTIVATIONS, *GATES, *PRODUCTS, *REDUCTIONS, *PENALTIES, *LOSSES, *RESIZING, *PADDING)
 }
 
 
 def richness(case: Case) -> int:
     """Count the arguments and options that a case gives, and the axes of the first."""
-    return 4 * (sum(x is not None for x in case.arguments) + len(case.static)) + np.ndim(case.arguments[0])
+    axes = max(map(np.ndim, jax.tree.leaves(case.arguments[0])))
+    return 4 * (sum(x is not None for x in case.arguments) + len(case.static)) + axes
 
 
 # The case of each rule that asks the most of it.

@@ -21,8 +21,9 @@ PAGE = (Path(__file__).parents[2] / "README.md").read_text().split("```python\n"
 KEY = jax.random.key(3)
 
 # Their plain forward has nothing that JAX would have to differentiate.
-REARRANGING_RULES = {"identity", "copy"}
-REARRANGING_LAYERS = {"identity", "flatten", "reshape", "concatenate", "serial-empty"}
+REARRANGERS = {"identity", "concatenate", "pad", "pixel_shuffle", "pixel_unshuffle", "upsample_nearest"}
+REARRANGING_RULES = {*REARRANGERS, "copy"}
+REARRANGING_LAYERS = {*REARRANGERS, "flatten", "reshape", "serial-empty"}
 
 
 def of_layer(name: str) -> Autodiffed:

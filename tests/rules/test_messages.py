@@ -55,6 +55,43 @@ WRONG = [
             rules.power,
         )
     ),
+    *(
+        (rule, (f(1, 2, 2, 1),), {"factor": factor}, ValueError, [rule.name, f"factor = {factor}", "positive", "of 2"])
+        for rule in (rules.upsample_nearest, rules.upsample_linear, rules.pixel_shuffle, rules.pixel_unshuffle)
+        for factor in (0, -2, 1.5, True, (2,), (2, 0))
+    ),
+    *(
+        (rule, (f(*shape),), {"factor": 1}, ValueError, [rule.name, str(shape), "one to three spatial axes"])
+        for rule in (rules.upsample_nearest, rules.upsample_linear, rules.pixel_shuffle, rules.pixel_unshuffle)
+        for shape in ((4, 4), (1, 2, 2, 2, 2, 1), (1, 0, 2, 1), (1, 2, 2, 0))
+    ),
+    (rules.upsample_linear, (i(1, 2, 1),), {"factor": 2}, TypeError, ["upsample_linear", "int32", "upsample_nearest"]),
+    (
+        rules.pixel_shuffle,
+        (f(1, 2, 2, 6),),
+        {"factor": 2},
+        ValueError,
+        ["pixel_shuffle", "6 channels", "multiple of 4"],
+    ),
+    (rules.pixel_unshuffle, (f(1, 2, 3, 1),), {"factor": 2}, ValueError, ["pixel_unshuffle", "(2, 3)", "pad or crop"]),
+    *(
+        (rules.pad, (f(1, 3, 4, 1),), {"padding": padding}, ValueError, ["pad", repr(padding), ">= 0", "tuple of 2"])
+        for padding in (-1, (1,), (1, 2, 3), ((1, 2, 3), 0), ((-1, 0), 0), 1.0, "SAME", True)
+    ),
+    *(
+        (rules.pad, (f(*shape),), {"padding": 1}, ValueError, ["pad", str(shape), "one to three spatial axes"])
+        for shape in ((3, 1), (1, 2, 2, 2, 2, 1), (1, 0, 1))
+    ),
+    (rules.pad, (f(1, 3, 1),), {"padding": 1, "mode": "mirror"}, ValueError, ["pad", "'mirror'", "zeros, reflect"]),
+    (rules.pad, (f(1, 3, 1),), {"padding": ((3, 1),), "mode": "reflect"}, ValueError, ["(3, 1)", "size 3", "most 2"]),
+    (rules.pad, (f(1, 3, 1),), {"padding": ((0, 4),), "mode": "circular"}, ValueError, ["(0, 4)", "size 3", "most 3"]),
+    (rules.concatenate, ((f(2, 3), f(3, 3)),), {}, ValueError, ["concatenate", "[(2, 3), (3, 3)]", "axis 1"]),
+    (rules.concatenate, ((f(2, 3), f(2)),), {}, ValueError, ["concatenate", "[(2, 3), (2,)]", "equal shapes"]),
+    (rules.concatenate, ((f(2, 3),),), {"axis": 2}, ValueError, ["concatenate", "axis = 2", "[(2, 3)]"]),
+    (rules.concatenate, ((f(),),), {}, ValueError, ["concatenate", "axis = -1", "[()]"]),
+    (rules.concatenate, ((f(2), i(2)),), {}, TypeError, ["concatenate", "float32, int32", "one dtype"]),
+    (rules.concatenate, ((),), {}, TypeError, ["concatenate", "a tuple of none", "at least one"]),
+    (rules.concatenate, (f(2, 3),), {}, TypeError, ["concatenate", "wanted a tuple of at least one"]),
     (rules.copy, (f(2),), {"count": 0}, ValueError, ["copy", "count = 0", "at least 1"]),
     (rules.sum, (f(2, 3),), {"axis": 2}, ValueError, ["sum", "axis = 2", "2 axes"]),
     (rules.mean, (f(2, 3),), {"axis": (0, -2)}, ValueError, ["mean", "(0, -2)", "distinct"]),
