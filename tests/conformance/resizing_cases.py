@@ -8,7 +8,6 @@ from cases import Case, normal
 
 from fnn import rules
 
-
 NUMPY: dict[str, Any] = {"zeros": "constant", "reflect": "reflect", "circular": "wrap", "replicate": "edge"}
 
 
