@@ -1,0 +1,70 @@
+"""Depthwise convolution, where each feature has windows of its own: multiply-adds of shifted arrays, no product.
+
+    Y = Σ_j X_j W_j,   dX = Σ_j dY W_j put back,   dW_j = Σ X_j dY over batch and positions
+
+Feature f has `multiplier` windows, w[..., 0, f multiplier + t]; X is stretched to one feature a window and dX summed
+over them. XLA on a CPU would compute a dense convolution of the whole width. The sums of dW are taken image by image,
+while X and dY of one image are in the cache.
+Source: Chollet (2017), "Xception", arXiv:1610.02357.
+"""
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from fnn.kernels.numerics import wide
+from fnn.kernels.windows import Windows, overlap_add, pad, view
+
+
+def forward(x: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Float[Array, "..."]:
+    """Return Y in the accumulation dtype."""
+    w = wide(w)
+    padded = pad(_stretched(wide(x), w.shape[-1]), where)
+    first, *others = [view(padded, where, entry) * _row(w, entry) for entry in where.entries]
+    return sum(others, first)
+
+
+def backward_input(
+    dy: Float[Array, "..."], w: Float[Array, "..."], where: Windows, features: int
+) -> Float[Array, "..."]:
+    """Return dX, of `features` features, in the accumulation dtype."""
+    dy, w = wide(dy), wide(w)
+    if turned := _turned(where):
+        dx = forward(dy, lax.rev(w, tuple(range(w.ndim - 2))), turned)
+    else:
+        dx = overlap_add(lambda entry: dy * _row(w, entry), where)
+    return dx.reshape(*dx.shape[:-1], features, -1).sum(-1) if features < dx.shape[-1] else dx
+
+
+def backward_weight(x: Float[Array, "..."], dy: Float[Array, "..."], where: Windows) -> Float[Array, "..."]:
+    """Return dW in the accumulation dtype."""
+    over = tuple(range(x.ndim - 1))
+
+    def add(total, image):
+        x, dy = (wide(array)[None] for array in image)
+        padded = pad(_stretched(x, dy.shape[-1]), where)
+        return total + jnp.stack([(view(padded, where, entry) * dy).sum(over) for entry in where.entries]), None
+
+    start = jnp.zeros((where.size, dy.shape[-1]), wide(dy).dtype)
+    sums, _ = lax.scan(add, start, (x, dy))
+    return sums.reshape(*where.window, 1, dy.shape[-1])
+
+
+def _row(w: Array, entry: tuple[int, ...]) -> Array:
+    """W_j, with an axis for the batch and each position."""
+    return w[entry].reshape((1,) * (w.ndim - 1) + w.shape[-1:])
+
+
+def _stretched(x: Array, outputs: int) -> Array:
+    return x if outputs == x.shape[-1] else jnp.repeat(x, outputs // x.shape[-1], -1)
+
+
+def _turned(where: Windows) -> Windows | None:
+    """The windows over dY of the convolution that is dX, where the stride is 1 and the padding within the window."""
+    pairs = tuple(
+        (e - 1 - low, n + e - 1 - o - (e - 1 - low))
+        for n, e, o, (low, _) in zip(where.sizes, where.extent, where.outputs, where.padding, strict=True)
+    )
+    if set(where.stride) != {1} or any(number < 0 for pair in pairs for number in pair):
+        return None
+    return where._replace(sizes=where.outputs, padding=pairs)

@@ -1,0 +1,70 @@
+"""Convolutions that are put together of smaller ones: group by group, and volumes plane by plane.
+
+Groups: each run of features is a convolution of its own; XLA on a CPU computes dW of groups as one dense convolution,
+and takes hundreds of times as long. Volumes: a window over (depth, height, width) is a sum of windows over (height,
+width), one for each plane of the window, with the planes of the volume as a batch:
+
+    Y[:, o] = Σ_i X[:, o stride + i dilation - low] * W[i],   * over height and width
+
+A `pass_` below is one of the three passes of a convolution without groups, or of one plane.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fnn.kernels.windows import Windows, overlap_add, pad, view
+
+Pass = Callable[[Any, Any, Windows], Array]
+
+
+def by_group(pass_: Pass, a: Float[Array, "..."], b: Float[Array, "..."], where: Windows, groups: int) -> Array:
+    """Return what the pass makes of each run of features of a and of b, joined."""
+    runs = zip(jnp.split(a, groups, -1), jnp.split(b, groups, -1), strict=True)
+    return jnp.concatenate([pass_(*run, where) for run in runs], -1)
+
+
+def volume_forward(pass_: Pass, x: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Array:
+    """Return Y as sums of planes."""
+    depth, plane = _depth(where), _plane(where)
+    padded = pad(_flat(x), depth)
+    first, *others = [pass_(_planes(view(padded, depth, (i,)), x), w[i], plane) for i in range(where.window[0])]
+    total = sum(others, first)
+    return total.reshape(len(x), where.outputs[0], *total.shape[1:])
+
+
+def volume_backward_input(pass_: Pass, dy: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Array:
+    """Return dX as the planes put back where they were read."""
+    depth, plane = _depth(where), _plane(where)
+    planes = dy.reshape(-1, *dy.shape[2:])
+
+    def piece(entry: tuple[int, ...]) -> Array:
+        return _flat(pass_(planes, w[entry], plane).reshape(len(dy), -1, *where.sizes[1:], w.shape[-2]))
+
+    return overlap_add(piece, depth).reshape(len(dy), *where.sizes, w.shape[-2])
+
+
+def volume_backward_weight(pass_: Pass, x: Float[Array, "..."], dy: Float[Array, "..."], where: Windows) -> Array:
+    """Return dW, a plane of the window at a time."""
+    depth, plane = _depth(where), _plane(where)
+    padded, planes = pad(_flat(x), depth), dy.reshape(-1, *dy.shape[2:])
+    return jnp.stack([pass_(_planes(view(padded, depth, (i,)), x), planes, plane) for i in range(where.window[0])])
+
+
+def _depth(where: Windows) -> Windows:
+    return Windows(*(field[:1] for field in where))
+
+
+def _plane(where: Windows) -> Windows:
+    return Windows(*(field[1:] for field in where))
+
+
+def _flat(x: Array) -> Array:
+    """(batch, depth, ...) with all that lies in a plane as one axis."""
+    return x.reshape(*x.shape[:2], -1)
+
+
+def _planes(flat: Array, x: Array) -> Array:
+    return flat.reshape(-1, *x.shape[2:])
