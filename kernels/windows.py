@@ -66,6 +66,10 @@ class Windows(NamedTuple):
         """How many entries a window has."""
         return math.prod(self.window)
 
+    def along(self, axes: slice) -> "Windows":
+        """Return the windows along some of the axes alone."""
+        return Windows(self.sizes[axes], self.window[axes], self.stride[axes], self.padding[axes], self.dilation[axes])
+
     @property
     def is_partition(self) -> bool:
         """Whether every entry of the unpadded input lies in exactly one window, but for a rest at the end."""

@@ -28,7 +28,7 @@ def by_group(pass_: Pass, a: Float[Array, "..."], b: Float[Array, "..."], where:
 
 def volume_forward(pass_: Pass, x: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Array:
     """Return Y as sums of planes."""
-    depth, plane = _depth(where), _plane(where)
+    depth, plane = where.along(slice(1)), where.along(slice(1, None))
     padded = pad(_flat(x), depth)
     first, *others = [pass_(_planes(view(padded, depth, (i,)), x), w[i], plane) for i in range(where.window[0])]
     total = sum(others, first)
@@ -37,7 +37,7 @@ def volume_forward(pass_: Pass, x: Float[Array, "..."], w: Float[Array, "..."], 
 
 def volume_backward_input(pass_: Pass, dy: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Array:
     """Return dX as the planes put back where they were read."""
-    depth, plane = _depth(where), _plane(where)
+    depth, plane = where.along(slice(1)), where.along(slice(1, None))
     planes = dy.reshape(-1, *dy.shape[2:])
 
     def piece(entry: tuple[int, ...]) -> Array:
@@ -48,17 +48,9 @@ def volume_backward_input(pass_: Pass, dy: Float[Array, "..."], w: Float[Array, 
 
 def volume_backward_weight(pass_: Pass, x: Float[Array, "..."], dy: Float[Array, "..."], where: Windows) -> Array:
     """Return dW, a plane of the window at a time."""
-    depth, plane = _depth(where), _plane(where)
+    depth, plane = where.along(slice(1)), where.along(slice(1, None))
     padded, planes = pad(_flat(x), depth), dy.reshape(-1, *dy.shape[2:])
     return jnp.stack([pass_(_planes(view(padded, depth, (i,)), x), planes, plane) for i in range(where.window[0])])
-
-
-def _depth(where: Windows) -> Windows:
-    return Windows(*(field[:1] for field in where))
-
-
-def _plane(where: Windows) -> Windows:
-    return Windows(*(field[1:] for field in where))
 
 
 def _flat(x: Array) -> Array:
