@@ -4,6 +4,8 @@ The network is traced on shapes, and an observer is shown every layer (see `fnn.
 own `jax.vjp`, counts the equations of its two halves, and reads what the backward keeps from the outputs of the first.
 """
 
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import jax
@@ -37,17 +39,27 @@ class Cost(NamedTuple):
     """Bytes that come back while the backward of one repetition runs, where it recomputes."""
 
 
-def costs(net: Layer, params: Shapes, state: Shapes, x: Shapes) -> tuple[list[Cost], Shapes]:
-    """Return the costs of every layer but serial, parallel and repeat, and the output of the network.
+def costs(
+    net: Layer, params: Shapes, state: Shapes, x: Shapes, contexts: Sequence[Callable[[], Any]] = (nullcontext,)
+) -> tuple[Shapes, list[list[Cost]]]:
+    """Return the output of the network and, for each context, the costs of every layer but serial, parallel, repeat.
+
+    A context is one that a layer's passes are traced in, such as `fnn.autodiff`.
 
     A layer around others comes behind them, with what it adds to their costs: `residual` adds two arrays; `recompute`
     takes from them what they keep, keeps its input and runs their forward again.
     """
     key = jax.eval_shape(lambda: jax.random.key(0))
-    ledger = _Ledger()
-    with observing(ledger):
+    ledgers = [_Ledger(context) for context in contexts]
+
+    def observer(call: Call) -> Any:
+        for ledger in ledgers:
+            ledger.enter(call)
+        return call.y
+
+    with observing(observer):
         output, _ = jax.eval_shape(lambda p, s, x, key: net.apply(p, s, x, key=key, train=True), params, state, x, key)
-    return ledger.rows, output
+    return output, [ledger.rows for ledger in ledgers]
 
 
 def count(params: Shapes) -> tuple[int, int]:
@@ -79,12 +91,13 @@ def nbytes(tree: Shapes) -> int:
 class _Ledger:
     """Enters every call into `rows`. A buffer counts once: `holder` knows by its tracer which row holds it."""
 
-    def __init__(self):
+    def __init__(self, context: Callable[[], Any]):
+        self.context = context
         self.rows: list[Cost] = []
         self.holder: dict[int, tuple[Any, int]] = {}
         self._seen: list[tuple[str, int]] = []  # the outermost calls so far: the path, and the row of the first inside
 
-    def __call__(self, call: Call) -> Any:
+    def enter(self, call: Call) -> None:
         start = len(self.rows)
         holds_others = False
         while self._seen and contains(call.path, self._seen[-1][0]):
@@ -94,7 +107,6 @@ class _Ledger:
             self.rows.append(self._cost(call, start))
         elif call.path.rsplit(".", 1)[-1] not in _PURE:
             self._enter_around(call, start)
-        return call.y
 
     def _enter_around(self, call: Call, start: int) -> None:
         """Enter what a layer costs beside the layers inside it, which have the rows from `start` on."""
@@ -108,7 +120,9 @@ class _Ledger:
         self.rows.append(own._replace(output_bytes=0, again=again))
 
     def _cost(self, call: Call, start: int) -> Cost:
-        forward, output, backward = _passes(call, call.apply)
+        with self.context():
+            forward, output, backward = _passes(call)
+            again = _bytes_again(call)
         outputs = len(jax.tree.leaves(output))
         in_place = not jax.tree.leaves((call.params, call.state)) and nbytes(output) in map(
             nbytes, jax.tree.leaves(call.x)
@@ -125,7 +139,7 @@ class _Ledger:
             forward_flops=call.times * flops(forward, live),
             backward_flops=call.times * flops(backward),
             kept=call.times * self._bytes_kept(call, forward, outputs, start),
-            again=_bytes_again(call),
+            again=again,
         )
 
     def _bytes_kept(self, call: Call, forward: Any, outputs: int, start: int) -> int:
@@ -147,24 +161,26 @@ class _Ledger:
         return total
 
 
-def _passes(call: Call, apply: Any) -> tuple[Any, Shapes, Any]:
+def _passes(call: Call) -> tuple[Any, Shapes, Any]:
     """Return the jaxpr of the forward, whose last outputs are the residuals, its output, and the backward's jaxpr."""
+    forward, (output, pull) = _forward(call, call.apply)
+    return forward, output, jax.make_jaxpr(lambda pull, dy: pull(dy))(pull, output).jaxpr
 
+
+def _forward(call: Call, apply: Any) -> tuple[Any, Any]:
     def forward(params, state, x, key):
         return jax.vjp(lambda params, x: apply(params, state, x, key=key, train=call.train)[0], params, x)
 
     shapes = jax.tree.map(_shape, (call.params, call.state, call.x, call.key))
-    with observing(_ignore):
-        closed, (output, pull) = jax.make_jaxpr(forward, return_shape=True)(*shapes)
-        backward = jax.make_jaxpr(lambda pull, dy: pull(dy))(pull, output)
-    return closed.jaxpr, output, backward.jaxpr
+    closed, shapes = jax.make_jaxpr(forward, return_shape=True)(*shapes)
+    return closed.jaxpr, shapes
 
 
 def _bytes_again(call: Call) -> int:
     """Count what the inner layer of a recomputed one would keep beside its arguments."""
     if not isinstance(call.apply, Recompute):
         return 0
-    forward, output, _ = _passes(call, call.apply.inner.apply)
+    forward, (output, _) = _forward(call, call.apply.inner.apply)
     residuals = _residuals(forward, len(jax.tree.leaves(output)))
     return sum(nbytes(v.aval) for v in residuals if v not in forward.invars)
 
@@ -178,7 +194,3 @@ def _residuals(forward: Any, outputs: int) -> list[Any]:
 
 def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
-
-
-def _ignore(call: Call) -> Any:
-    return call.y

@@ -1,6 +1,7 @@
 """The memory of training: parameters, gradients, optimizer state and, by layer, what is kept for the backward."""
 
 import functools
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import jax
@@ -130,9 +131,7 @@ def memory(
     x = _cast(abstract(x), dtype)
     params, state = jax.eval_shape(lambda key: net.init(key, x), jax.eval_shape(lambda: jax.random.key(0)))
     params = _cast(params, dtype)
-    own, _ = costs(net, params, state, x)
-    with autodiff():
-        plain, _ = costs(net, params, state, x)
+    _, (own, plain) = costs(net, params, state, x, (nullcontext, autodiff))
     rows = tuple(map(_row, own, plain))
     given, owned = _optimizer_bytes(optimizer, params)
     return Memory(

@@ -57,7 +57,7 @@ def summary(net: Layer, x: Any) -> Summary:
     """
     x = abstract(x)
     params, state = jax.eval_shape(lambda key: net.init(key, x), jax.eval_shape(lambda: jax.random.key(0)))
-    found, output = costs(net, params, state, x)
+    output, (found,) = costs(net, params, state, x)
     rows = tuple(map(_row, found))
     _, *counts = [sum(column) for column in zip(*(row[3:] for row in rows), strict=True)] or [0] * 4
     return Summary(rows, Row("total", shapes_text(output), *count(params), *counts))

@@ -110,12 +110,17 @@ def observing(observer: Callable[[Call], Any]):
     return _watch(_Watch(observer))
 
 
+def unobserved():
+    """Return a context in which nobody looks on: what is jitted inside is traced once, not anew at each place."""
+    return _watch(None)
+
+
 def observe(apply: Callable[..., Any], params: Any, state: Any, x: Any, y: Any, key: Any, train: bool) -> Any:
     """Show the call of the layer that is being traced to the observer, if any; return the output to go on with."""
     watch = _watch.value
     if watch is None:
         return y
-    with _watch(None):  # what the observer does is not observed
+    with unobserved():  # what the observer does is not observed
         return watch.observer(Call(path(), apply, params, state, x, y, key, train, _repeats.get(), watch.position))
 
 
