@@ -1,5 +1,9 @@
 """Data for training: real images, small built-in sets, and what is done to them before training."""
 
+from fnn.data.augmentation import compose as compose
+from fnn.data.augmentation import cut_out as cut_out
+from fnn.data.augmentation import random_flip as random_flip
+from fnn.data.augmentation import random_shift as random_shift
 from fnn.data.download import DownloadError as DownloadError
 from fnn.data.examples import Dataset as Dataset
 from fnn.data.examples import Examples as Examples
@@ -21,6 +25,7 @@ from fnn.data.prepare import Standardised as Standardised
 from fnn.data.prepare import one_hot as one_hot
 from fnn.data.prepare import standardise as standardise
 from fnn.data.prepare import train_test_split as train_test_split
+from fnn.data.shapes import shapes as shapes
 from fnn.data.toys import circles as circles
 from fnn.data.toys import gaussians as gaussians
 from fnn.data.toys import spirals as spirals
