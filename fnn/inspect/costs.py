@@ -40,17 +40,24 @@ class Cost(NamedTuple):
 
 
 def costs(
-    net: Layer, params: Shapes, state: Shapes, x: Shapes, contexts: Sequence[Callable[[], Any]] = (nullcontext,)
+    net: Layer,
+    params: Shapes,
+    state: Shapes,
+    x: Shapes,
+    *,
+    contexts: Sequence[Callable[[], Any]] = (nullcontext,),
+    bytes_alone: bool = False,
 ) -> tuple[Shapes, list[list[Cost]]]:
     """Return the output of the network and, for each context, the costs of every layer but serial, parallel, repeat.
 
-    A context is one that a layer's passes are traced in, such as `fnn.autodiff`.
+    A context is one that a layer's passes are traced in, such as `fnn.autodiff`. With `bytes_alone` no FLOPs are
+    counted, which spares the trace of the backward.
 
     A layer around others comes behind them, with what it adds to their costs: `residual` adds two arrays; `recompute`
     takes from them what they keep, keeps its input and runs their forward again.
     """
     key = jax.eval_shape(lambda: jax.random.key(0))
-    ledgers = [_Ledger(context) for context in contexts]
+    ledgers = [_Ledger(context, bytes_alone) for context in contexts]
 
     def observer(call: Call) -> Any:
         for ledger in ledgers:
@@ -91,8 +98,8 @@ def nbytes(tree: Shapes) -> int:
 class _Ledger:
     """Enters every call into `rows`. A buffer counts once: `holder` knows by its tracer which row holds it."""
 
-    def __init__(self, context: Callable[[], Any]):
-        self.context = context
+    def __init__(self, context: Callable[[], Any], bytes_alone: bool):
+        self.context, self.bytes_alone = context, bytes_alone
         self.rows: list[Cost] = []
         self.holder: dict[int, tuple[Any, int]] = {}
         self._seen: list[tuple[str, int]] = []  # the outermost calls so far: the path, and the row of the first inside
@@ -121,14 +128,13 @@ class _Ledger:
 
     def _cost(self, call: Call, start: int) -> Cost:
         with self.context():
-            forward, output, backward = _passes(call)
+            forward, output, pull = _forward(call, call.apply)
+            numbers = (0, 0) if self.bytes_alone else _flops(forward, output, pull)
             again = _bytes_again(call)
         outputs = len(jax.tree.leaves(output))
-        in_place = not jax.tree.leaves((call.params, call.state)) and nbytes(output) in map(
-            nbytes, jax.tree.leaves(call.x)
-        )
+        is_bare = not jax.tree.leaves((call.params, call.state))
+        in_place = is_bare and nbytes(output) in map(nbytes, jax.tree.leaves(call.x))
         parameters, without_bias = count(call.params)
-        live = [position < outputs for position in range(len(forward.outvars))]
         return Cost(
             path=call.path,
             output=output,
@@ -136,8 +142,8 @@ class _Ledger:
             without_bias=call.times * without_bias,
             parameter_bytes=call.times * nbytes(call.params),
             output_bytes=0 if in_place else call.times * nbytes(output),
-            forward_flops=call.times * flops(forward, live),
-            backward_flops=call.times * flops(backward),
+            forward_flops=call.times * numbers[0],
+            backward_flops=call.times * numbers[1],
             kept=call.times * self._bytes_kept(call, forward, outputs, start),
             again=again,
         )
@@ -161,26 +167,29 @@ class _Ledger:
         return total
 
 
-def _passes(call: Call) -> tuple[Any, Shapes, Any]:
-    """Return the jaxpr of the forward, whose last outputs are the residuals, its output, and the backward's jaxpr."""
-    forward, (output, pull) = _forward(call, call.apply)
-    return forward, output, jax.make_jaxpr(lambda pull, dy: pull(dy))(pull, output).jaxpr
+def _forward(call: Call, apply: Any) -> tuple[Any, Shapes, Any]:
+    """Return the jaxpr of the forward, whose last outputs are the residuals, its output, and the shape of `vjp`'s."""
 
-
-def _forward(call: Call, apply: Any) -> tuple[Any, Any]:
     def forward(params, state, x, key):
         return jax.vjp(lambda params, x: apply(params, state, x, key=key, train=call.train)[0], params, x)
 
     shapes = jax.tree.map(_shape, (call.params, call.state, call.x, call.key))
-    closed, shapes = jax.make_jaxpr(forward, return_shape=True)(*shapes)
-    return closed.jaxpr, shapes
+    closed, (output, pull) = jax.make_jaxpr(forward, return_shape=True)(*shapes)
+    return closed.jaxpr, output, pull
+
+
+def _flops(forward: Any, output: Shapes, pull: Any) -> tuple[int, int]:
+    """Return the FLOPs of the forward, without what only the residuals need, and of the backward."""
+    outputs = len(jax.tree.leaves(output))
+    backward = jax.make_jaxpr(lambda pull, dy: pull(dy))(pull, output).jaxpr
+    return flops(forward, [position < outputs for position in range(len(forward.outvars))]), flops(backward)
 
 
 def _bytes_again(call: Call) -> int:
     """Count what the inner layer of a recomputed one would keep beside its arguments."""
     if not isinstance(call.apply, Recompute):
         return 0
-    forward, (output, _) = _forward(call, call.apply.inner.apply)
+    forward, output, _ = _forward(call, call.apply.inner.apply)
     residuals = _residuals(forward, len(jax.tree.leaves(output)))
     return sum(nbytes(v.aval) for v in residuals if v not in forward.invars)
 

@@ -131,7 +131,7 @@ def memory(
     x = _cast(abstract(x), dtype)
     params, state = jax.eval_shape(lambda key: net.init(key, x), jax.eval_shape(lambda: jax.random.key(0)))
     params = _cast(params, dtype)
-    _, (own, plain) = costs(net, params, state, x, (nullcontext, autodiff))
+    _, (own, plain) = costs(net, params, state, x, contexts=(nullcontext, autodiff), bytes_alone=True)
     rows = tuple(map(_row, own, plain))
     given, owned = _optimizer_bytes(optimizer, params)
     return Memory(
