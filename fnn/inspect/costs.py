@@ -127,11 +127,13 @@ class _Ledger:
         self.rows.append(own._replace(output_bytes=0, again=again))
 
     def _cost(self, call: Call, start: int) -> Cost:
+        recomputed = call.apply.inner.apply if isinstance(call.apply, Recompute) else None
         with self.context():
-            forward, output, pull = _forward(call, call.apply)
-            numbers = (0, 0) if self.bytes_alone else _flops(forward, output, pull)
-            again = _bytes_again(call)
-        outputs = len(jax.tree.leaves(output))
+            forward, output, pull = _forward(call, recomputed or call.apply)
+            numbers = (0, 0) if self.bytes_alone else _flops(forward, output, pull, recomputed is not None)
+        kept, again = _residuals(forward, len(jax.tree.leaves(output))), []
+        if recomputed:
+            kept, again = _needed(forward, kept), [v for v in kept if v not in forward.invars]
         is_bare = not jax.tree.leaves((call.params, call.state))
         in_place = is_bare and nbytes(output) in map(nbytes, jax.tree.leaves(call.x))
         parameters, without_bias = count(call.params)
@@ -144,22 +146,22 @@ class _Ledger:
             output_bytes=0 if in_place else call.times * nbytes(output),
             forward_flops=call.times * numbers[0],
             backward_flops=call.times * numbers[1],
-            kept=call.times * self._bytes_kept(call, forward, outputs, start),
-            again=again,
+            kept=call.times * self._bytes_kept(call, forward, kept, start),
+            again=sum(nbytes(v.aval) for v in again),
         )
 
-    def _bytes_kept(self, call: Call, forward: Any, outputs: int, start: int) -> int:
+    def _bytes_kept(self, call: Call, forward: Any, residuals: list[Any], start: int) -> int:
         """Count the residuals, those aside that a row before `start` holds, or the caller as params and state."""
         from jax.extend import core  # 15 ms that only a table needs
 
         arguments = jax.tree.leaves((call.params, call.state, call.x, call.key))
         there = {id(leaf) for leaf in jax.tree.leaves((call.params, call.state))}
         tracers: dict[Any, Any] = dict(zip(forward.invars, arguments, strict=True))
-        for variable, leaf in zip(forward.outvars[:outputs], jax.tree.leaves(call.y), strict=True):
+        for variable, leaf in zip(forward.outvars, jax.tree.leaves(call.y), strict=False):
             if isinstance(variable, core.Var):
                 tracers.setdefault(variable, leaf)
         total = 0
-        for residual in _residuals(forward, outputs):
+        for residual in residuals:
             tracer = tracers.get(residual, residual)
             _, row = self.holder.setdefault(id(tracer), (tracer, len(self.rows)))
             if id(tracer) not in there and row >= start:
@@ -178,20 +180,25 @@ def _forward(call: Call, apply: Any) -> tuple[Any, Shapes, Any]:
     return closed.jaxpr, output, pull
 
 
-def _flops(forward: Any, output: Shapes, pull: Any) -> tuple[int, int]:
-    """Return the FLOPs of the forward, without what only the residuals need, and of the backward."""
+def _flops(forward: Any, output: Shapes, pull: Any, recomputes: bool) -> tuple[int, int]:
+    """Return the FLOPs of the forward, without what only the residuals need, and of the backward.
+
+    A backward that recomputes runs the forward once more, without what only the output needs.
+    """
     outputs = len(jax.tree.leaves(output))
-    backward = jax.make_jaxpr(lambda pull, dy: pull(dy))(pull, output).jaxpr
-    return flops(forward, [position < outputs for position in range(len(forward.outvars))]), flops(backward)
+    is_output = [position < outputs for position in range(len(forward.outvars))]
+    backward = flops(jax.make_jaxpr(lambda pull, dy: pull(dy))(pull, output).jaxpr)
+    again = flops(forward, [not it_is for it_is in is_output]) if recomputes else 0
+    return flops(forward, is_output), backward + again
 
 
-def _bytes_again(call: Call) -> int:
-    """Count what the inner layer of a recomputed one would keep beside its arguments."""
-    if not isinstance(call.apply, Recompute):
-        return 0
-    forward, output, _ = _forward(call, call.apply.inner.apply)
-    residuals = _residuals(forward, len(jax.tree.leaves(output)))
-    return sum(nbytes(v.aval) for v in residuals if v not in forward.invars)
+def _needed(forward: Any, residuals: list[Any]) -> list[Any]:
+    """Return the inputs that the residuals are made of: what `jax.checkpoint` keeps in their place."""
+    needed = set(residuals)
+    for equation in reversed(forward.eqns):
+        if not needed.isdisjoint(equation.outvars):
+            needed |= {v for v in equation.invars if not hasattr(v, "val")}  # literals, which are no variables
+    return [v for v in forward.invars if v in needed]
 
 
 def _residuals(forward: Any, outputs: int) -> list[Any]:
