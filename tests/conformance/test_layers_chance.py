@@ -29,6 +29,7 @@ def test_training_without_a_key_names_the_layer(name):
         "serial": "serial[1].dropout",
         "parallel": "parallel[2].dropout",
         "repeat": "repeat[:3].serial[1].dropout",
+        "recompute": "recompute.serial[1].dropout",
     }
     with jax.enable_x64(True), pytest.raises(LayerError) as raised:
         net.apply(params, state, x, train=True)
