@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fnn import initializers as initializers
     from fnn import inspect as inspect
     from fnn import layers as layers
+    from fnn import models as models
     from fnn import optim as optim
     from fnn import rules as rules
     from fnn import train as train

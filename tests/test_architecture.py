@@ -14,7 +14,7 @@ FLOORS = (
     ("fnn.kernels", "fnn.rule"),
     ("fnn.rules", "fnn.initializers"),
     ("fnn.layers", "fnn.optim", "fnn.check", "fnn.pytest_plugin"),
-    ("fnn.inspect", "fnn.data"),
+    ("fnn.models", "fnn.inspect", "fnn.data"),
     ("fnn.train",),
     ("experiments",),
 )
@@ -88,7 +88,7 @@ def test_one_file_names_custom_vjp():
 def test_importing_fnn_loads_no_extra():
     program = (
         "import sys, fnn; [getattr(fnn, name) for name in dir(fnn) if name[0] != '_' and name != 'pytest_plugin'];"
-        "extras = {'matplotlib', 'rich', 'tyro', 'tensorboardX', 'sklearn', 'optax', 'flax', 'torch'};"
+        "extras = {'matplotlib', 'rich', 'tyro', 'tensorboardX', 'sklearn', 'optax', 'flax', 'torch', 'safetensors'};"
         "print(sorted(extras & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -78,11 +78,12 @@ def feature_maps(images: Any, maps: Any, *, title: str = "", most: int = 16) -> 
     return figure
 
 
-def segmentations(images: Any, labels: Any, answers: Any, *, title: str = "", columns: int = 4) -> Figure:
+def segmentations(images: Any, labels: Any, answers: Any, *, title: str = "", columns: int = 2) -> Figure:
     """Draw images with the class of each pixel: the image, its labels, the answers, and where these are wrong.
 
-    images (count, height, width) or (count, height, width, 3) in [0, 1], labels and answers (count, height, width)
-    whole numbers from 0, which is background and white. Wrong pixels are red; under them is the share of right ones.
+    images (count, height, width), from 0 (black) to 1 (white), or (count, height, width, 3) in [0, 1]; labels and
+    answers (count, height, width) whole numbers from 0, which is background and white. Wrong pixels are red; under
+    them is the share of right ones.
 
     Raises ValueError for arrays of other shapes, that disagree, that are not finite, or that hold no whole numbers.
     """
@@ -105,7 +106,7 @@ def segmentations(images: Any, labels: Any, answers: Any, *, title: str = "", co
     wrong = classes["labels"] != classes["answers"]
     for position, part in enumerate(parts[: len(images)]):
         panels = part.subplots(1, 4)
-        panels[0].imshow(images[position], cmap="gray_r", vmin=0, vmax=1)
+        panels[0].imshow(images[position], cmap="gray", vmin=0, vmax=1)
         for panel, values in zip(panels[1:3], classes.values(), strict=True):
             panel.imshow(_painted(values[position]))
         panels[3].imshow(np.where(wrong[position][..., None], np.asarray(RED), 1.0))

@@ -1,0 +1,15 @@
+"""Named networks, built from layers and nothing else: read one to see how to write your own."""
+
+from fnn.models.all_conv import all_conv as all_conv
+from fnn.models.lenet import lenet as lenet
+from fnn.models.mlp import mlp as mlp
+from fnn.models.resnet import resnet as resnet
+from fnn.models.resnet import resnet18 as resnet18
+from fnn.models.resnet import resnet34 as resnet34
+from fnn.models.resnet import resnet50 as resnet50
+from fnn.models.resnet_weights import read_resnet as read_resnet
+from fnn.models.resnet_weights import write_resnet as write_resnet
+from fnn.models.unet import unet as unet
+from fnn.models.vgg import vgg as vgg
+from fnn.models.vgg import vgg11 as vgg11
+from fnn.models.vgg import vgg16 as vgg16
