@@ -4,10 +4,10 @@
 
 Source: 000_7abd68c40c0610f4.txt, slide "Training summary": ResNet-50 in float16 with a batch of 256 takes about 15 GB,
 about 12 GB of it activations.
-Hardware: two CPU cores, and none of the memory: nothing is run. Wall time: 30 s.
-Expect: 11.6 GB of outputs, the lecture's 12; three times as much that JAX's autodiff of the same layers keeps (of the
-same network in Flax, counted likewise, 35.2 GB: batch norm's intermediate results in float32, masks of ReLU); 10.8 GB
-by fnn's rules; 3.8 GB, and 1.6 GB more at a time, with recomputed blocks.
+Hardware: two CPU cores, and none of the memory: nothing is run. Wall time: 20 s.
+Expect: 11.6 GB of outputs, the lecture's 12; 44 GB that JAX's autodiff of the same layers keeps (35 GB of the same
+network in Flax, counted likewise): batch norm's intermediate results in float32, masks of ReLU, tiles of
+convolutions; 10.8 GB by fnn's rules; 3.8 GB, and 1.6 GB more at a time, with recomputed blocks.
 
 What is counted, `fnn.inspect.memory` says. An output is counted once, activations and residual sums in place: the
 output of each convolution and that of its batch norm. From about 12 to about 15 GB the lecture's count goes on with

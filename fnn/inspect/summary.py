@@ -43,9 +43,10 @@ def summary(net: Layer, x: Any) -> Summary:
     Nothing is run or compiled. A buffer counts once, at the first layer that keeps it: parameters cost the backward
     nothing, and an activation that is one layer's output and the next one's input is kept for both. The network's
     input counts where it is kept. A layer inside `repeat` counts once for each repetition. Biases are the parameters
-    that are named b, bias or offset. What counts as a FLOP, `fnn.inspect.flops` says. The layers inside `recompute`
-    keep nothing; what it keeps itself and the FLOPs of its second forward are in a row of its own behind them. A
-    `Layer` made without `fnn.layers.layer` has no row; its parameters are in the total.
+    that are named b, bias or offset. FLOPs are those of the forms that the rules choose, so a convolution by Winograd
+    has fewer than a direct one; what counts as one, `fnn.inspect.flops` says. The layers inside `recompute` keep
+    nothing; what it keeps itself and the FLOPs of its second forward are in a row of its own behind them. A `Layer`
+    made without `fnn.layers.layer` has no row; its parameters are in the total.
 
     >>> import jax.numpy as jnp
     >>> from fnn import layers
