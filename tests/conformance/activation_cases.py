@@ -99,9 +99,9 @@ def maxout(x, pieces=2):
     return np.stack([x[..., k::pieces] for k in range(pieces)]).max(0)
 
 
-def dropout(x, key, rate):
+def dropout(x, key, rate, shared=()):
     """Entries are 0 or x / (1 - rate); which ones, the rule itself says (tests/rules/test_dropout.py has the rest)."""
-    seen = np.asarray(rules.dropout(jax.numpy.ones(x.shape, np.float32), key, rate=rate))
+    seen = np.asarray(rules.dropout(jax.numpy.ones(x.shape, np.float32), key, rate=rate, shared=shared))
     return x * (seen > 0) / (1 - rate)
 
 
@@ -195,5 +195,6 @@ ACTIVATIONS: list[Case] = [
     Case(rules.maxout, "pieces=3", (SPREAD,), {"pieces": 3}, maxout),
     Case(rules.dropout, "rate=0.25", (WIDE, jax.random.key(3)), {"rate": 0.25}, dropout),
     Case(rules.dropout, "rate=0.5, raw key", (BLOCK, jax.random.PRNGKey(4)), {"rate": 0.5}, dropout),
+    Case(rules.dropout, "shared", (BLOCK, jax.random.key(3)), {"rate": 0.5, "shared": (-2,)}, dropout),
     Case(rules.dropout, "rate=0", (WIDE, jax.random.key(3)), {"rate": 0.0}, lambda x, key, rate: x),
 ]
