@@ -72,3 +72,15 @@ def test_keys_decide_and_nothing_else():
     np.testing.assert_array_equal(draw(1), draw(1))
     np.testing.assert_array_equal(draw(1), jax.jit(draw, static_argnums=0)(1))
     assert (draw(1) != draw(2)).any()
+
+
+@pytest.mark.parametrize("shared", [(0,), (1, -1), (0, 1, 2)])
+def test_one_entry_of_the_mask_serves_all_along_shared_axes(shared):
+    y = np.asarray(rules.dropout(jnp.ones((4, 5, 6)), jax.random.key(3), rate=0.5, shared=shared))
+    np.testing.assert_array_equal(y, np.broadcast_to(y.max(shared, keepdims=True), y.shape))
+
+
+@pytest.mark.parametrize("shared", [(2,), (-3,), (0, -2)])
+def test_shared_axes_are_distinct_axes_of_the_array(shared):
+    with pytest.raises(ValueError, match=r"dropout: shared = .* for an array of 2 axes, wanted distinct axes"):
+        rules.dropout(jnp.ones((4, 5)), jax.random.key(3), rate=0.5, shared=shared)
