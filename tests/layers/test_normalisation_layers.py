@@ -43,9 +43,9 @@ def test_numbers_of_another_framework():
     with jax.enable_x64(True):
         net = layers.batch_norm()
         _, state = net.init(KEY, batches[0])
-        params = layers.BatchNorm(np.array([1.5, -0.5]), np.array([0.25, 1.0]))
-        for x in batches:
-            y, state = net.apply(params, state, x, train=True)
+        params = layers.BatchNorm(jnp.array([1.5, -0.5]), jnp.array([0.25, 1.0]))
+        _, state = net.apply(params, state, batches[0], train=True)
+        y, state = net.apply(params, state, batches[1], train=True)
     np.testing.assert_allclose(y, TORCH["y"], rtol=1e-12)
     np.testing.assert_allclose(state.mean, TORCH["mean"], rtol=1e-12)
     np.testing.assert_allclose(state.variance, TORCH["variance"], rtol=1e-12)
@@ -81,7 +81,7 @@ def test_a_folded_batch_norm_computes_the_same(bias):
     params = jax.tree.map(lambda leaf: leaf + jnp.asarray(RANDOM.normal(size=leaf.shape), leaf.dtype), params)
     for _ in range(3):
         _, state = net.apply(params, state, X, train=True)
-    folded = layers.fold_batch_norm(*params, state[1], eps=0.1)
+    folded = layers.fold_batch_norm(params[0], params[1], state[1], eps=0.1)
     assert type(folded) is layers.Dense
     np.testing.assert_allclose(before.apply(folded, (), X)[0], net.apply(params, state, X)[0], rtol=1e-4, atol=1e-5)
 
@@ -112,7 +112,7 @@ def test_layers_are_their_rules():
         np.testing.assert_allclose(net.apply(*net.init(KEY, images), images)[0], rule(images), rtol=1e-6)
 
 
-def initial(net, x=X):
+def initial(net: layers.Layer, x: np.ndarray = X):
     return net.init(KEY, x)
 
 
@@ -185,4 +185,5 @@ def test_what_is_no_layer_is_refused():
     with pytest.raises(TypeError, match=r"weight_norm: got .*, wanted the Layer whose weight to normalise"):
         layers.weight_norm(layers.dense)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="fold_batch_norm: params are a BatchNorm, wanted the parameters of a dense"):
-        layers.fold_batch_norm(*initial(layers.batch_norm())[:1] * 2, initial(layers.batch_norm())[1])
+        params, state = initial(layers.batch_norm())
+        layers.fold_batch_norm(params, params, state)
