@@ -22,24 +22,27 @@ class Experiment(NamedTuple):
     takes: str
 
 
-def course() -> dict[str, Experiment]:
-    """Return the experiments of the course, a file each: what its docstring's first line and "Wall time" say."""
-    found = {}
-    for path in sorted((Path(__file__).parent / "course").glob("*.py")):
+def found(folder: str, prefix: str) -> dict[str, Experiment]:
+    """Return the experiments of a folder, a file each: what its docstring's first line and "Wall time" say."""
+    experiments = {}
+    for path in sorted((Path(__file__).parent / folder).glob("*.py")):
         text = ast.get_docstring(ast.parse(path.read_text())) or ""
-        name = f"course.{path.stem}"
+        name = f"{prefix}{path.stem}"
         if f"python -m experiments {name}\n" in text:
             shows, takes = text.splitlines()[0].rstrip("."), re.search(r"Wall time: ([^,.]*)", text)
-            found[name] = Experiment(f"experiments.{name}", "Settings", shows, takes[1] if takes else "")
-    return found
+            experiments[name] = Experiment(
+                f"experiments.{folder}.{path.stem}", "Settings", shows, takes[1] if takes else ""
+            )
+    return experiments
 
 
 EXPERIMENTS = {
     "digits": Experiment("experiments.course.digits", "Digits", "Learn 8x8 handwritten digits, no download", "8 s"),
     "mnist": Experiment("experiments.course.mnist", "Mnist", "The lectures' two networks on MNIST or Fashion", "10 s"),
+    **found("vision", ""),
     "bench": Experiment("experiments.benchmarks.bench", "Bench", "Speed and memory against plain JAX", "20 s"),
     "gallery": Experiment("experiments.gallery", "Gallery", "Make the pictures of the README's index", "5 min"),
-    **course(),
+    **found("course", "course."),
 }
 
 PACKAGES = ("jax", "tyro", "rich", "matplotlib", "tensorboardX", "sklearn")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from experiments.__main__ import course
+from experiments.__main__ import found
 from experiments.gallery import PICTURES, Gallery, index, shrink
 
 ROOT = Path(__file__).parents[2]
@@ -12,7 +12,7 @@ FOLDER = ROOT / Gallery().pictures
 
 
 def test_every_experiment_of_the_course_is_in_the_index():
-    assert {f"course.{name}" for name in PICTURES} == set(course())
+    assert {f"course.{name}" for name in PICTURES} == set(found("course", "course."))
     assert index(Gallery().pictures) in (ROOT / "README.md").read_text()
 
 

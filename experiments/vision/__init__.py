@@ -1,0 +1,1 @@
+"""Convolutional networks on real images: what they reach, what they look for, and what their training costs."""
