@@ -63,13 +63,11 @@ def max_forward(x: Array, outputs: Sizes) -> tuple[Array, Array]:
     tables = _tables(x.shape[1:-1], outputs)
     entries = list(itertools.product(*(range(len(t.position)) for t in tables)))
     views = [_gathered(x, [t.position[j] for j, t in zip(entry, tables, strict=True)]) for entry in entries]
-    y = views[0]
-    for view in views[1:]:
-        y = jnp.maximum(y, view)
     dtype = maximum.index_dtype(len(entries))
-    bound, index = maximum.below_nan(y), jnp.zeros(y.shape, dtype)
-    for number, view in reversed(list(enumerate(views))):
-        index = jnp.where(view < bound, index, jnp.asarray(number, dtype))
+    y, index = views[0], jnp.zeros(views[0].shape, dtype)
+    for number, view in enumerate(views[1:], start=1):
+        wins = maximum.wins(view, y)
+        y, index = jnp.where(wins, view, y), jnp.where(wins, jnp.asarray(number, dtype), index)
     return y, index
 
 
@@ -86,8 +84,8 @@ def max_backward(index: Array, dy: Array, sizes: Sequence[int]) -> Array:
         entry = np.meshgrid(*(t.entry[a] for a, t in zip(choice, tables, strict=True)), indexing="ij")
         number = np.ravel_multi_index([np.maximum(e, 0) for e in entry], [len(t.position) for t in tables])
         number = np.where(np.min(entry, axis=0) < 0, -1, number)[None, ..., None]
-        wins = _gathered(index, windows).astype(jnp.int32) == jnp.asarray(number, jnp.int32)
-        dx = dx + jnp.where(wins, wide(_gathered(dy, windows)), jnp.zeros((), dx.dtype))
+        won = _gathered(index, windows).astype(jnp.int32) == jnp.asarray(number, jnp.int32)
+        dx = dx + jnp.where(won, wide(_gathered(dy, windows)), jnp.zeros((), dx.dtype))
     return dx.astype(dy.dtype)
 
 

@@ -26,8 +26,18 @@ def forward(x: Array, where: Windows) -> tuple[Array, Array]:
     """Return y and the index, both (batch, *outputs, channels); what nobody asks of the two costs nothing."""
     y = padded_view(x, where, where.entries[0], -math.inf)
     for entry in where.entries[1:]:
-        y = jnp.maximum(y, padded_view(x, where, entry, -math.inf))
+        # The comparison and the value are padded with different numbers: two reads, each used once, stay in one loop,
+        # while XLA would write one that is used twice to memory.
+        y = jnp.where(wins(padded_view(x, where, entry, -math.inf), y), padded_view(x, where, entry, 0.0), y)
     return y, _index(x, y, where)
+
+
+def wins(entry: Array, best: Array) -> Array:
+    """Return whether an entry takes the maximum from the best before it: it is larger, or the first NaN.
+
+    A selection by this, and not `maximum`, is the forward, for autodiff of it gives all to the first of a tie as well.
+    """
+    return ~(entry <= best) & ~jnp.isnan(best)
 
 
 def _index(x: Array, y: Array, where: Windows) -> Array:
@@ -35,13 +45,13 @@ def _index(x: Array, y: Array, where: Windows) -> Array:
 
     Each entry is read once: a second use, as in `v == y or v is NaN`, would make XLA write all of them to memory.
     """
-    bound = below_nan(y)
+    bound = _below_nan(y)
     dtype = index_dtype(where.size)
     index = jnp.zeros(y.shape, dtype)
     for number, entry in reversed(list(enumerate(where.entries))):
         at = real(where, entry)
-        wins = surround(~(read(x, where, at) < outputs(bound, at)), where, at, False)
-        index = jnp.where(wins, jnp.asarray(number, dtype), index)
+        reaches = surround(~(read(x, where, at) < outputs(bound, at)), where, at, False)
+        index = jnp.where(reaches, jnp.asarray(number, dtype), index)
     return index
 
 
@@ -58,18 +68,18 @@ def global_forward(x: Array) -> tuple[Array, Array]:
     y = flat.max(1)
     dtype = index_dtype(flat.shape[1])
     number = lax.broadcasted_iota(jnp.int32, flat.shape, 1)
-    index = jnp.where(flat < below_nan(y)[:, None, :], jnp.int32(flat.shape[1] - 1), number).min(1)
+    index = jnp.where(flat < _below_nan(y)[:, None, :], jnp.int32(flat.shape[1] - 1), number).min(1)
     return y, index.astype(dtype)
 
 
 def global_backward(index: Array, dy: Array, sizes: Sequence[int]) -> Array:
     """Return dX: each dY at the entry that won, (batch, *sizes, channels)."""
     shape = (dy.shape[0], math.prod(sizes), dy.shape[-1])
-    wins = lax.broadcasted_iota(jnp.int32, shape, 1) == index[:, None, :].astype(jnp.int32)
-    return jnp.where(wins, dy[:, None, :], jnp.zeros((), dy.dtype)).reshape(dy.shape[0], *sizes, dy.shape[-1])
+    won = lax.broadcasted_iota(jnp.int32, shape, 1) == index[:, None, :].astype(jnp.int32)
+    return jnp.where(won, dy[:, None, :], jnp.zeros((), dy.dtype)).reshape(dy.shape[0], *sizes, dy.shape[-1])
 
 
-def below_nan(y: Array) -> Array:
+def _below_nan(y: Array) -> Array:
     """Return y with +inf for NaN: the entries v with not v < it are those that equal y, or are NaN where y is."""
     return jnp.where(jnp.isnan(y), jnp.asarray(math.inf, y.dtype), y)
 

@@ -29,9 +29,9 @@ def max_pool(
         dX[i] = Σ dY[o] over the windows o that i lies in and won
 
     x: (batch, *spatial, channels); y: (batch, *outputs, channels). At a tie the first entry of the window, in row-major
-    order, wins and gets all of dY, as in PyTorch and TensorFlow; autodiff of this forward shares it. Padding counts as
-    -inf and never wins over an entry: a window of -inf gives its dY to the first of them, and one that holds padding
-    alone is -inf and gives nothing. A NaN wins over every number and gets dY; beside a +inf, the first of both does.
+    order, wins and gets all of dY, as in PyTorch and TensorFlow. Padding counts as -inf and never wins over an entry:
+    a window of -inf gives its dY to the first of them, and one that holds padding alone is -inf and gives nothing.
+    A NaN wins over every number and gets dY; in a window that holds a +inf too, the first of both does.
 
     Keeps the winner's place in its window, one byte an output for windows up to 256 entries, and not X. Raises
     ValueError for a window larger than the padded input, an empty spatial axis, and unless x has a batch, one to three
