@@ -22,6 +22,7 @@ class Row(NamedTuple):
     make: Callable[[], Layer]
     shapes: tuple[tuple[int, ...], ...] = ((6,),)
     stochastic: bool = False
+    by_batch: bool = False  # training normalises by the batch, evaluation by the state
 
 
 def small() -> Layer:
@@ -49,6 +50,18 @@ LAYERS: dict[str, Row] = {
     "dense-no bias": Row(lambda: layers.dense(5, bias=False)),
     "dense-three axes": Row(lambda: layers.dense(5), ((3, 2),)),
     "dropout": Row(lambda: layers.dropout(0.4), stochastic=True),
+    "spatial_dropout": Row(lambda: layers.spatial_dropout(0.4), ((3, 2),), stochastic=True),
+    "channel_dropout": Row(lambda: layers.channel_dropout(0.4), ((3, 2),), stochastic=True),
+    "stochastic_depth": Row(lambda: layers.stochastic_depth(0.4), ((3, 2),), stochastic=True),
+    "batch_norm": Row(layers.batch_norm, by_batch=True),
+    "batch_norm-images": Row(lambda: layers.batch_norm(momentum=0.3, eps=0.1), ((2, 3, 2),), by_batch=True),
+    "batch_norm-repeated": Row(lambda: layers.repeat(layers.batch_norm(), 2), by_batch=True),
+    "layer_norm": Row(layers.layer_norm),
+    "rms_norm": Row(lambda: layers.rms_norm(eps=0.1), ((3, 4),)),
+    "group_norm": Row(lambda: layers.group_norm(2), ((3, 4),)),
+    "instance_norm": Row(layers.instance_norm, ((3, 2),)),
+    "local_response_norm": Row(lambda: layers.local_response_norm(size=3, alpha=0.5), ((3, 4),)),
+    "weight_norm": Row(lambda: layers.weight_norm(layers.dense(3))),
     "flatten": Row(layers.flatten, ((3, 2),)),
     "reshape": Row(lambda: layers.reshape(3, -1)),
     "concatenate": Row(layers.concatenate, ((6,), (3,))),

@@ -12,12 +12,14 @@ from activation_cases import ACTIVATIONS
 from cases import Case
 from gate_cases import GATES, PENALTIES, PRODUCTS, REDUCTIONS
 from loss_cases import LOSSES
+from normalisation_cases import NORMALISATION
 from resizing_cases import PADDING, RESIZING
 
 from fnn import check
 
 CASES: dict[str, Case] = {
-    case.name: case for case in (*ACTIVATIONS, *GATES, *PRODUCTS, *REDUCTIONS, *PENALTIES, *LOSSES, *RESIZING, *PADDING)
+    case.name: case
+    for case in (*ACTIVATIONS, *GATES, *PRODUCTS, *REDUCTIONS, *PENALTIES, *LOSSES, *NORMALISATION, *RESIZING, *PADDING)
 }
 
 

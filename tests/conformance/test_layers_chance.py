@@ -25,7 +25,7 @@ def test_a_stochastic_layer_draws_from_its_key(name):
 def test_training_without_a_key_names_the_layer(name):
     net, params, state, x = start(name)
     paths = {
-        "dropout": "dropout",
+        **{name: name for name in ("dropout", "spatial_dropout", "channel_dropout", "stochastic_depth")},
         "serial": "serial[1].dropout",
         "parallel": "parallel[2].dropout",
         "repeat": "repeat[:3].serial[1].dropout",
@@ -36,6 +36,11 @@ def test_training_without_a_key_names_the_layer(name):
     assert str(raised.value).startswith(paths[name] + ": ") and "needs a key" in str(raised.value)
 
 
-@pytest.mark.parametrize("name", [name for name, row in LAYERS.items() if not row.stochastic])
+@pytest.mark.parametrize("name", [name for name, row in LAYERS.items() if not (row.stochastic or row.by_batch)])
 def test_a_layer_without_chance_is_the_same_in_training(name):
     chex.assert_trees_all_close(study(name)["evaluation"], study(name)["layer"][0], rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", [name for name, row in LAYERS.items() if row.by_batch])
+def test_a_layer_that_normalises_by_the_batch_does_not_in_evaluation(name):
+    assert np.abs(study(name)["evaluation"] - study(name)["layer"][0]).max() > 0.1

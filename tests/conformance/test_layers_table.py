@@ -6,7 +6,8 @@ from layers_table import LAYERS
 
 from fnn import layers
 
-MAKERS = {"activation", "layer", "stateless"}  # they make layers of rules and functions, and are no layers themselves
+# They make layers of rules and functions, or parameters of parameters, and are no layers themselves.
+MAKERS = {"activation", "layer", "stateless", "fold_batch_norm"}
 
 
 def test_the_table_holds_every_public_layer():
