@@ -13,13 +13,25 @@ from cases import Case
 from gate_cases import GATES, PENALTIES, PRODUCTS, REDUCTIONS
 from loss_cases import LOSSES
 from normalisation_cases import NORMALISATION
+from pooling_cases import POOLING
 from resizing_cases import PADDING, RESIZING
 
 from fnn import check
 
 CASES: dict[str, Case] = {
     case.name: case
-    for case in (*ACTIVATIONS, *GATES, *PRODUCTS, *REDUCTIONS, *PENALTIES, *LOSSES, *NORMALISATION, *RESIZING, *PADDING)
+    for case in (
+        *ACTIVATIONS,
+        *GATES,
+        *PRODUCTS,
+        *REDUCTIONS,
+        *PENALTIES,
+        *LOSSES,
+        *NORMALISATION,
+        *POOLING,
+        *RESIZING,
+        *PADDING,
+    )
 }
 
 

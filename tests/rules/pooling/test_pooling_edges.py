@@ -1,6 +1,7 @@
 """What the docstrings of the pools promise: ties, padding, infinities, NaN, sizes at the limits, numbers by hand."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -133,7 +134,7 @@ def test_max_pool_keeps_a_byte_an_output_and_not_the_input():
 
 @pytest.mark.parametrize("shape", [(0, 4, 4, 2), (2, 4, 4, 0)])
 def test_no_example_or_no_channel_is_no_error(shape):
-    for rule, static in (
+    calls: list[tuple[Any, dict[str, Any]]] = [
         (rules.max_pool, {"window": 2}),
         (rules.average_pool, {"window": 3, "padding": "SAME"}),
         (rules.l2_pool, {"window": 2}),
@@ -141,7 +142,8 @@ def test_no_example_or_no_channel_is_no_error(shape):
         (rules.global_average_pool, {}),
         (rules.adaptive_max_pool, {"size": 3}),
         (rules.adaptive_average_pool, {"size": 3}),
-    ):
+    ]
+    for rule, static in calls:
         y, pull = jax.vjp(lambda x, rule=rule, static=static: rule(x, **static), jnp.ones(shape))
         assert y.size == 0 and pull(y)[0].shape == shape
 
