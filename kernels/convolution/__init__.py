@@ -8,6 +8,7 @@ The same form computes the three passes of a convolution; `form` chooses it by s
 """
 
 import enum
+import math
 
 import jax
 from jaxtyping import Array, Float
@@ -28,11 +29,18 @@ class Form(enum.Enum):
     WINOGRAD = "winograd"
 
 
-def form(where: Windows, inputs: int, outputs: int, groups: int) -> Form:
-    """Choose the form for windows over `inputs` features that give `outputs`.
+def form(where: Windows, batch: int, inputs: int, outputs: int, groups: int) -> Form:
+    """Choose the form for windows over `batch` arrays of `inputs` features that give `outputs`.
 
-    On GPUs it is DIRECT: cuDNN chooses by itself. Measured on two cores of an AMD EPYC (Zen 4), jax 0.10.2, float32,
-    forward and both gradients, as the ratio of their time to DIRECT's.
+    On GPUs it is DIRECT: cuDNN chooses by itself. Time of forward and both gradients as a share of DIRECT's, on two
+    cores of an AMD EPYC (Zen 4), jax 0.10.2, float32, `python -m experiments bench_vision`:
+
+        POINTWISE   56x56, 64 to 256        0.30        DEPTHWISE   28x28, 128 features        0.09
+                    56x56, 256 to 512, s 2  0.37        GROUPS      28x28, 256 in 32 groups    0.006
+        WINOGRAD    32x32, 64 to 128        0.53                    28x28, 128 in 4 groups     0.06
+                    56x56, 64 to 64         0.65        VOLUME      16x16x16, 16 to 32         0.21
+                    28x28, 128 to 128       0.76
+                    14x14, 256 to 256       1.00        and at 7x7, 512 to 512, 2.0: few tiles for their weights
     """
     if jax.default_backend() != "cpu":
         return Form.DIRECT
@@ -42,20 +50,21 @@ def form(where: Windows, inputs: int, outputs: int, groups: int) -> Form:
         return Form.POINTWISE
     if len(where.sizes) == 3:
         return Form.VOLUME
-    if winograd.suits(where) and min(inputs, outputs) >= 32:
+    positions = batch * math.prod(where.outputs)
+    if winograd.suits(where) and min(inputs, outputs) >= 32 and positions >= 32 * max(inputs, outputs):
         return Form.WINOGRAD
     return Form.DIRECT
 
 
 def forward(x: Float[Array, "..."], w: Float[Array, "..."], where: Windows, groups: int = 1) -> Float[Array, "..."]:
     """Return Y."""
-    match form(where, x.shape[-1], w.shape[-1], groups):
+    match form(where, len(x), x.shape[-1], w.shape[-1], groups):
         case Form.POINTWISE:
             return pointwise.forward(x, w, where)
         case Form.DEPTHWISE:
             return depthwise.forward(x, w, where)
         case Form.GROUPS:
-            return split.by_group(forward, x, w, where, groups)
+            return split.by_group(direct.forward, x, w, where, groups)
         case Form.VOLUME:
             return split.volume_forward(forward, x, w, where)
         case Form.WINOGRAD:
@@ -69,13 +78,13 @@ def backward_input(
 ) -> Float[Array, "..."]:
     """Return dX."""
     inputs = w.shape[-2] * groups
-    match form(where, inputs, w.shape[-1], groups):
+    match form(where, len(dy), inputs, w.shape[-1], groups):
         case Form.POINTWISE:
             return pointwise.backward_input(dy, w, where)
         case Form.DEPTHWISE:
             return depthwise.backward_input(dy, w, where, inputs)
         case Form.GROUPS:
-            return split.by_group(backward_input, dy, w, where, groups)
+            return split.by_group(direct.backward_input, dy, w, where, groups)
         case Form.VOLUME:
             return split.volume_backward_input(backward_input, dy, w, where)
         case Form.WINOGRAD:
@@ -88,13 +97,13 @@ def backward_weight(
     x: Float[Array, "..."], dy: Float[Array, "..."], where: Windows, groups: int = 1
 ) -> Float[Array, "..."]:
     """Return dW."""
-    match form(where, x.shape[-1], dy.shape[-1], groups):
+    match form(where, len(x), x.shape[-1], dy.shape[-1], groups):
         case Form.POINTWISE:
             return pointwise.backward_weight(x, dy, where)
         case Form.DEPTHWISE:
             return depthwise.backward_weight(x, dy, where)
         case Form.GROUPS:
-            return split.by_group(backward_weight, x, dy, where, groups)
+            return split.by_group(direct.backward_weight, x, dy, where, groups)
         case Form.VOLUME:
             return split.volume_backward_weight(backward_weight, x, dy, where)
         case Form.WINOGRAD:

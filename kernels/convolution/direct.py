@@ -12,7 +12,7 @@ from fnn.kernels.numerics import wide_dtype
 from fnn.kernels.windows import Windows
 
 
-def forward(x: Float[Array, "..."], w: Float[Array, "..."], where: Windows, groups: int) -> Float[Array, "..."]:
+def forward(x: Float[Array, "..."], w: Float[Array, "..."], where: Windows, groups: int = 1) -> Float[Array, "..."]:
     """Return Y in the accumulation dtype."""
     axes = len(where.sizes)
     return lax.conv_general_dilated(
@@ -27,7 +27,9 @@ def forward(x: Float[Array, "..."], w: Float[Array, "..."], where: Windows, grou
     )
 
 
-def backward_input(dy: Float[Array, "..."], w: Float[Array, "..."], where: Windows, groups: int) -> Float[Array, "..."]:
+def backward_input(
+    dy: Float[Array, "..."], w: Float[Array, "..."], where: Windows, groups: int = 1
+) -> Float[Array, "..."]:
     """Return dX in the accumulation dtype."""
     axes = len(where.sizes)
     padding = []
@@ -49,7 +51,7 @@ def backward_input(dy: Float[Array, "..."], w: Float[Array, "..."], where: Windo
 
 
 def backward_weight(
-    x: Float[Array, "..."], dy: Float[Array, "..."], where: Windows, groups: int
+    x: Float[Array, "..."], dy: Float[Array, "..."], where: Windows, groups: int = 1
 ) -> Float[Array, "..."]:
     """Return dW in the accumulation dtype."""
     axes = len(where.sizes)
