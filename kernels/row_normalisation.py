@@ -7,14 +7,17 @@ x: (rows, features). Layer norm subtracts the row's mean m; RMS norm has m = 0.
     dX = R (S dY - mean S dY - H mean S dY H), the means over the row; RMS norm has no second term
 
 Kept are X and one or two numbers a row, in float32 or wider; H is made again. The mean comes first and the squared
-deviations from it second, so a large mean costs no digits.
+deviations from it second, so a large mean costs no digits. All sums are matrix products with a vector.
 """
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from fnn.kernels.column_sums import column_sums
 from fnn.kernels.numerics import wide
+
+_LONGEST = 8192  # rows that one product sums
 
 Data = Float[Array, "rows features"]
 Statistic = Float[Array, " rows"]
@@ -22,13 +25,12 @@ Statistic = Float[Array, " rows"]
 
 def mean_of(x: Data) -> Statistic:
     """Return the mean of each row, in the accumulation dtype."""
-    return lax.optimization_barrier(wide(x).sum(-1) / x.shape[-1])
+    return _row_sums(wide(x)) / x.shape[-1]
 
 
 def rstd_of(x: Data, mean: Statistic | None, eps: float) -> Statistic:
     """Return R: one over the root of the mean square about m, and eps."""
-    squares = jnp.square(_centred(x, mean))
-    return lax.optimization_barrier(lax.rsqrt(squares.sum(-1) / x.shape[-1] + eps))
+    return lax.rsqrt(_row_sums(jnp.square(_centred(x, mean))) / x.shape[-1] + eps)
 
 
 def forward(
@@ -47,22 +49,35 @@ def forward(
 def backward(
     x: Data, mean: Statistic | None, rstd: Statistic, scale: Array | None, dy: Data
 ) -> tuple[Data, Float[Array, " features"], Float[Array, " features"]]:
-    """Return (dX, dS, dO), in the accumulation dtype. All four sums are products with a vector."""
+    """Return (dX, dS, dO), in the accumulation dtype."""
     dy, features = wide(dy), x.shape[-1]
     h = _centred(x, mean) * rstd[:, None]
     p = dy * h
     s = jnp.ones((features,), dy.dtype) if scale is None else scale.astype(dy.dtype)
-    rows = jnp.ones((x.shape[0],), dy.dtype)
-    inner = h * (_product(p, s) / features)[:, None]
+    inner = h * (_row_sums(p, s) / features)[:, None]
     if mean is not None:
-        inner = inner + (_product(dy, s) / features)[:, None]
+        inner = inner + (_row_sums(dy, s) / features)[:, None]
     dx = rstd[:, None] * (dy * s[None] - inner)
-    return dx, _product(rows, p), _product(rows, dy)
+    return dx, _column_sums(p), _column_sums(dy)
 
 
 def _centred(x: Data, mean: Statistic | None) -> Data:
     return wide(x) if mean is None else wide(x) - mean[:, None]
 
 
-def _product(x: Array, y: Array) -> Array:
-    return jnp.matmul(x, y, precision=lax.Precision.HIGHEST)
+def _row_sums(x: Data, weights: Float[Array, " features"] | None = None) -> Statistic:
+    """Return Σ X w along each row, as a product with a vector.
+
+    XLA takes no product into a loop, as it takes a reduction, so nothing of X's size is made to share between them.
+    """
+    weights = jnp.ones((x.shape[-1],), x.dtype) if weights is None else weights
+    return jnp.matmul(x, weights, precision=lax.Precision.HIGHEST)
+
+
+def _column_sums(x: Data) -> Float[Array, " features"]:
+    """Return Σ X over the rows, as a product with a row of ones; in blocks if long, which round less."""
+    rows, features = x.shape
+    if rows <= _LONGEST:
+        return jnp.matmul(jnp.ones((rows,), x.dtype), x, precision=lax.Precision.HIGHEST)
+    block = next(n for n in range(_LONGEST, 0, -1) if rows % n == 0)
+    return column_sums(x.reshape(rows // block, block, features)).sum(0)
