@@ -29,10 +29,7 @@ def backward_input(
 ) -> Float[Array, "..."]:
     """Return dX, of `features` features, in the accumulation dtype."""
     dy, w = wide(dy), wide(w)
-    if turned := _turned(where):
-        dx = forward(dy, lax.rev(w, tuple(range(w.ndim - 2))), turned)
-    else:
-        dx = overlap_add(lambda entry: dy * _row(w, entry), where)
+    dx = overlap_add(lambda entry: dy * _row(w, entry), where)
     return dx.reshape(*dx.shape[:-1], features, -1).sum(-1) if features < dx.shape[-1] else dx
 
 
@@ -57,14 +54,3 @@ def _row(w: Array, entry: tuple[int, ...]) -> Array:
 
 def _stretched(x: Array, outputs: int) -> Array:
     return x if outputs == x.shape[-1] else jnp.repeat(x, outputs // x.shape[-1], -1)
-
-
-def _turned(where: Windows) -> Windows | None:
-    """The windows over dY of the convolution that is dX, where the stride is 1 and the padding within the window."""
-    pairs = tuple(
-        (e - 1 - low, n + e - 1 - o - (e - 1 - low))
-        for n, e, o, (low, _) in zip(where.sizes, where.extent, where.outputs, where.padding, strict=True)
-    )
-    if set(where.stride) != {1} or any(number < 0 for pair in pairs for number in pair):
-        return None
-    return where._replace(sizes=where.outputs, padding=pairs)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from activation_cases import ACTIVATIONS
 from cases import Case
+from convolution_cases import CONVOLUTION
 from gate_cases import GATES, PENALTIES, PRODUCTS, REDUCTIONS
 from loss_cases import LOSSES
 from normalisation_cases import NORMALISATION
@@ -27,6 +28,7 @@ CASES: dict[str, Case] = {
         *REDUCTIONS,
         *PENALTIES,
         *LOSSES,
+        *CONVOLUTION,
         *NORMALISATION,
         *POOLING,
         *RESIZING,

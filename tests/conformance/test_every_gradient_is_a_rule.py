@@ -22,7 +22,7 @@ KEY = jax.random.key(3)
 
 # Their plain forward has nothing that JAX would have to differentiate.
 REARRANGERS = {"identity", "concatenate", "pad", "pixel_shuffle", "pixel_unshuffle", "upsample_nearest"}
-REARRANGING_RULES = {*REARRANGERS, "copy"}
+REARRANGING_RULES = {*REARRANGERS, "copy", "im2col"}
 REARRANGING_LAYERS = {*REARRANGERS, "flatten", "reshape", "serial-empty"}
 
 
