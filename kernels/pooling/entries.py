@@ -2,7 +2,8 @@
 
 `fnn.kernels.windows.view` reads entry j of every window of a padded input: a copy of the whole input, which every
 later loop reads again. Here the outputs whose entry j is no padding are read from the input itself, and the padding is
-put around what was read; XLA puts that into the loop that uses it.
+put around what was read; XLA puts that into the loop that uses it. `blocks` and `unblock` are the way back for windows
+that do not overlap.
 """
 
 from collections.abc import Sequence
@@ -64,3 +65,17 @@ def padded_view(x: Array, where: Windows, entry: Sequence[int], value: float) ->
     """Return entry j of every window of x, `value` where that is padding: (batch, *outputs, channels)."""
     at = real(where, entry)
     return surround(read(x, where, at), where, at, value)
+
+
+def blocks(y: Array, where: Windows) -> Array:
+    """Return y once for each entry of windows that are a partition: (batch, o₁, k₁, o₂, k₂, ..., channels)."""
+    shape = (y.shape[0], *(n for pair in zip(where.outputs, where.window, strict=True) for n in pair), y.shape[-1])
+    return lax.broadcast_in_dim(y, shape, (0, *range(1, len(shape) - 1, 2), len(shape) - 1))
+
+
+def unblock(parts: Array, where: Windows) -> Array:
+    """Return the blocks at their place in the input, 0 in the rest that is in no window: (batch, *sizes, channels)."""
+    covered = [o * k for o, k in zip(where.outputs, where.window, strict=True)]
+    whole = parts.reshape(parts.shape[0], *covered, parts.shape[-1])
+    rest = [(0, n - c, 0) for n, c in zip(where.sizes, covered, strict=True)]
+    return lax.pad(whole, jnp.zeros((), whole.dtype), ((0, 0, 0), *rest, (0, 0, 0)))

@@ -4,21 +4,20 @@
     index[o] = the first j, in row-major order, that is the maximum
     dX[i] = Σ_j dY[o] [index[o] = j]    over the (o, j) with o stride + j dilation - low = i
 
-Nothing is selected and scattered: dX is `overlap_add` of comparisons, one loop over the input. Padding never wins over
-an entry, not even over -inf; a window without any entry gives -inf. A NaN wins over all numbers (a +inf of the same
-window ties with it), so the value is NaN.
-
-Forward and backward, ms, two cores, float32, beside autodiff of `lax.reduce_window`: see `fnn.rules.max_pool`.
+Nothing is selected and scattered: dX is `overlap_add` of comparisons, or where windows do not overlap one comparison of
+each entry's number with the index of its window. Padding never wins over an entry, not even over -inf; a window without
+any entry gives -inf. A NaN wins over all numbers (a +inf of the same window ties with it), so the value is NaN.
 """
 
 import math
 from collections.abc import Sequence
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from fnn.kernels.pooling.entries import outputs, padded_view, read, real, surround
+from fnn.kernels.pooling.entries import blocks, outputs, padded_view, read, real, surround, unblock
 from fnn.kernels.windows import Windows, overlap_add
 
 
@@ -57,8 +56,13 @@ def _index(x: Array, y: Array, where: Windows) -> Array:
 
 def backward(index: Array, dy: Array, where: Windows) -> Array:
     """Return dX: each dY at the entry that won."""
-    number = {entry: jnp.asarray(k, index.dtype) for k, entry in enumerate(where.entries)}
     zero = jnp.zeros((), dy.dtype)
+    if where.is_partition:
+        held = blocks(index, where)
+        number = np.arange(where.size).reshape(1, *(n for k in where.window for n in (1, k)), 1)
+        won = held == jnp.broadcast_to(jnp.asarray(number, index.dtype), held.shape)
+        return unblock(jnp.where(won, blocks(dy, where), zero), where)
+    number = {entry: jnp.asarray(k, index.dtype) for k, entry in enumerate(where.entries)}
     return overlap_add(lambda entry: jnp.where(index == number[entry], dy, zero), where)
 
 

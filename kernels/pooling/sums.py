@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array
 
 from fnn.kernels.numerics import wide, wide_dtype
-from fnn.kernels.pooling.entries import padded_view, real
+from fnn.kernels.pooling.entries import blocks, padded_view, real, unblock
 from fnn.kernels.windows import Windows, overlap_add
 
 
@@ -50,8 +50,8 @@ def l2_backward(x: Array, y: Array, dy: Array, where: Windows) -> Array:
 
 def global_average(x: Array) -> Array:
     """Return the mean over all spatial axes: (batch, channels)."""
-    flat = wide(x).reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
-    return (flat.sum(1) / flat.shape[1]).astype(x.dtype)
+    total = wide(x).sum(tuple(range(1, x.ndim - 1)))
+    return (total / math.prod(x.shape[1:-1])).astype(x.dtype)
 
 
 def global_average_backward(dy: Array, sizes: Sequence[int]) -> Array:
@@ -73,6 +73,8 @@ def window_sum(x: Array, where: Windows) -> Array:
 
 def window_sum_backward(ds: Array, where: Windows) -> Array:
     """Return the adjoint of `window_sum`: (batch, *sizes, channels)."""
+    if where.is_partition:
+        return unblock(blocks(ds, where), where)
     for axis in reversed(range(len(where.sizes))):
         ds = overlap_add(lambda _, ds=ds: ds, _along(where, axis))
     return ds

@@ -99,7 +99,7 @@ SPACE = ((1, 3, 2, 3, 1), {"window": 2, "stride": (1, 2, 1), "padding": ((1, 0),
 COUNTED = (PLANE[0], PLANE[1] | {"count_padding": True}, PLANE[2])
 UNEVEN = ((1, 5, 4, 1), {"size": (3, 6)}, 8)
 EVEN = ((2, 4, 3, 1), {"size": (2, 1)}, 6)
-DEEP = ((1, 3, 2, 4, 1), {"size": (3, 4, 4)}, 27)
+DEEP = ((1, 3, 2, 4, 1), {"size": (3, 2, 3)}, 36)
 
 POOLING: list[Case] = [
     *rows(rules.max_pool, max_pool, LINE, PLANE, SPACE),
