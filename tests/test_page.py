@@ -9,7 +9,7 @@ import jax
 import matplotlib.image
 
 README = Path(__file__).parent.parent / "README.md"
-PAGE, RULE, CHECK, LOOK = (block.split("```")[0] for block in README.read_text().split("```python\n")[1:])
+PAGE, RULE, CHECK, LOOK, IMAGES = (block.split("```")[0] for block in README.read_text().split("```python\n")[1:])
 
 
 def test_the_page_runs_word_for_word(tmp_path, monkeypatch):
@@ -22,6 +22,7 @@ def test_the_page_runs_word_for_word(tmp_path, monkeypatch):
         "layer",
         "output",
         "parameters",
+        *["without", "bias"],
         *["forward", "FLOPs", "backward", "FLOPs"],
         "bytes",
         "kept",
@@ -67,3 +68,9 @@ def test_the_failure_in_the_readme_is_what_the_checker_says():
     shown = README.read_text().split("would say\n\n```\n")[1].split("```")[0]
     for line in shown.splitlines():
         assert line.startswith(("  got", "  want", "  error")) or line in str(names["report"]).splitlines(), line
+
+
+def test_the_images_of_the_readme_are_counted(capsys):
+    exec(IMAGES, {})
+    printed = capsys.readouterr().out
+    assert "max_pool" in printed and "kept by autodiff" in printed and "without bias" in printed
