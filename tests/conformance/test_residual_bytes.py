@@ -12,6 +12,7 @@ from fnn.check import residual_bytes
 # These keep more in total, but nothing that does not stand in memory anyway.
 KEEPS_ARGUMENTS = {
     "power": "an integer exponent and the base, both arguments, where autodiff makes y x^(y-1), a new array",
+    "conv": "the input, an argument, where autodiff of a strided 1x1 window makes a new array of the entries it sees",
     "l1_penalty": "the parameters, where autodiff makes an array of their signs, a byte each",
 }
 
