@@ -30,7 +30,8 @@ def backward_input(
     """Return dX, of `features` features, in the accumulation dtype."""
     dy, w = wide(dy), wide(w)
     dx = overlap_add(lambda entry: dy * _row(w, entry), where)
-    return dx.reshape(*dx.shape[:-1], features, -1).sum(-1) if features < dx.shape[-1] else dx
+    outputs = dx.shape[-1]
+    return dx.reshape(*dx.shape[:-1], features, outputs // features).sum(-1) if features < outputs else dx
 
 
 def backward_weight(x: Float[Array, "..."], dy: Float[Array, "..."], where: Windows) -> Float[Array, "..."]:

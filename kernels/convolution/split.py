@@ -10,6 +10,7 @@ volume as a batch:
 A `pass_` below is one of the three passes of a convolution without groups, or of one plane.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +43,7 @@ def volume_backward_input(pass_: Pass, dy: Float[Array, "..."], w: Float[Array, 
     planes = dy.reshape(-1, *dy.shape[2:])
 
     def piece(entry: tuple[int, ...]) -> Array:
-        return _flat(pass_(planes, w[entry], plane).reshape(len(dy), -1, *where.sizes[1:], w.shape[-2]))
+        return _flat(pass_(planes, w[entry], plane).reshape(*dy.shape[:2], *where.sizes[1:], w.shape[-2]))
 
     return overlap_add(piece, depth).reshape(len(dy), *where.sizes, w.shape[-2])
 
@@ -56,7 +57,7 @@ def volume_backward_weight(pass_: Pass, x: Float[Array, "..."], dy: Float[Array,
 
 def _flat(x: Array) -> Array:
     """(batch, depth, ...) with all that lies in a plane as one axis."""
-    return x.reshape(*x.shape[:2], -1)
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
 
 def _planes(flat: Array, x: Array) -> Array:
