@@ -4,10 +4,11 @@
     python -m experiments fashion --seeds 3           # means of three seeds
     python -m experiments fashion --validation        # judged as the settings were chosen
 
-Hardware: two CPU cores. Wall time: 5 min.
-Expect: test_accuracy 0.93.
+Hardware: two CPU cores. Wall time: 7 min.
+Expect: test_accuracy 0.931 (seed 0). The settings are first guesses: none was chosen by the test images.
 
-Images are shifted, flipped and cut out anew in each step, inside the jitted program (`fnn.data.augmentation`).
+134,026 parameters. Images are shifted, flipped and cut out anew in each step, inside the jitted program, by
+`fnn.data.random_shift`, `random_flip` and `cut_out`.
 """
 
 import math

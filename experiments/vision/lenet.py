@@ -4,10 +4,11 @@
     python -m experiments lenet --seeds 3             # means of three seeds
     python -m experiments lenet --validation          # judged as the settings were chosen
 
-Hardware: two CPU cores. Wall time: 1 min, 20 s a seed more.
-Expect: test_accuracy 0.993.
+Hardware: two CPU cores. Wall time: 2 min, as much again for each further seed.
+Expect: test_accuracy 0.995; seeds 0, 1 and 2 reach 0.9949, 0.9944 and 0.9950.
 
-The modern form of `fnn.models.lenet`, ReLU and max-pool, wider than the paper's.
+The modern form of `fnn.models.lenet`, ReLU, max-pool and batch norm, wider than the paper's: 117,114 parameters. The
+settings were chosen by --validation, where they reach 0.992.
 """
 
 import math
