@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from rich import box
 from rich.table import Table
 
 from experiments.benchmarks import vision_cases, vision_steps
@@ -104,11 +105,11 @@ def operations(group: str, cases: Sequence[Case], settings: Vision) -> dict[str,
             settings.rounds,
             seconds=settings.seconds,
         )
-        milliseconds = {name: 1000 * median(values) for name, values in seconds.items()}
         row = {"name": case.name, "ratio": ratio(seconds, "fnn", "autodiff"), "goal": case.goal}
         if peer:
-            milliseconds["torch"] = 1000 * median(peer.time_case(case, arguments, settings.rounds))
-            row["torch_ratio"] = milliseconds["fnn"] / milliseconds["torch"]
+            seconds["torch"] = peer.time_case(case, arguments, settings.rounds)
+            row["torch_ratio"] = min(seconds["fnn"]) / min(seconds["torch"])
+        milliseconds = {name: 1000 * median(values) for name, values in seconds.items()}
         rows[case.name] = {**row, "milliseconds": milliseconds}
     show(group, rows.values())
     return rows
@@ -172,14 +173,25 @@ def means(rows) -> dict[str, float]:
 def show(group: str, rows) -> None:
     """Print milliseconds and ratios of each operation."""
     names = list(next(iter(rows))["milliseconds"])
-    heads = ("operation", *names, "fnn / autodiff", "goal", *(["fnn / torch"] if "torch" in names else []))
-    table = Table(*heads, title=f"{group}: milliseconds of forward and backward, float32", title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title=f"{group}: milliseconds, forward and backward, float32",
+    )
+    table.add_column("operation", no_wrap=True)
+    for head in (*names, "ratio", "goal", *(["to torch"] if "torch" in names else [])):
+        table.add_column(head, justify="right", no_wrap=True)
+
+    def add(name: str, row: dict[str, Any], *cells: str, style: str = "") -> None:
+        torch = [f"{row['torch_ratio']:.2f}"] if "torch_ratio" in row else []
+        table.add_row(name, *cells, *torch, style=style)
+
     for row in rows:
+        milliseconds = (f"{row['milliseconds'][name]:.2f}" for name in names)
         style = "" if row["ratio"] <= row["goal"] else "bold"
-        cells = [row["name"], *(f"{row['milliseconds'][name]:.2f}" for name in names)]
-        cells += [f"{row['ratio']:.3f}", f"{row['goal']:.2f}"]
-        table.add_row(*cells, *([f"{row['torch_ratio']:.2f}"] if "torch" in names else []), style=style)
+        add(row["name"], row, *milliseconds, f"{row['ratio']:.3f}", f"{row['goal']:.2f}", style=style)
     mean = means(rows)
-    cells = ["geometric mean", *[""] * len(names), f"{mean['mean_ratio']:.3f}", ""]
-    table.add_row(*cells, *([f"{mean['mean_ratio_to_torch']:.2f}"] if "torch" in names else []))
-    console.print(table, width=110)
+    totals = {"torch_ratio": mean["mean_ratio_to_torch"]} if "torch" in names else {}
+    add("geometric mean", totals, *[""] * len(names), f"{mean['mean_ratio']:.3f}", "")
+    console.print(table)

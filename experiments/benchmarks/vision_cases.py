@@ -22,6 +22,7 @@ class Case(NamedTuple):
     """One operation at one shape."""
 
     name: str
+    """As papers write it: /2 is a stride of 2."""
     shapes: tuple[tuple[int, ...], ...]
     """Of the arguments that have gradients: x, then parameters."""
     ours: Callable[..., Any]
@@ -215,17 +216,17 @@ def field(batch: int = 32) -> list[Case]:
     """Return the operations that a vision library is compared by, at common sizes; `batch` scales the batches."""
     n, half, quarter = batch, max(batch // 2, 1), max(batch // 4, 1)
     return [
-        convolution("3x3 convolution", (n, 32, 32, 64), 128, 3),
-        convolution("1x1 convolution", (n, 14, 14, 256), 256, 1, goal=0.6),
-        convolution("3x3 convolution, 32 groups", (quarter, 28, 28, 256), 256, 3, groups=32, goal=0.05),
-        convolution("3x3 convolution, 4 groups", (quarter, 28, 28, 128), 128, 3, groups=4, goal=0.05),
-        convolution("depthwise 3x3 convolution", (half, 28, 28, 128), 128, 3, groups=128, goal=0.1),
-        transposed("transposed 4x4 convolution, stride 2", (half, 14, 14, 128), 64, goal=0.2),
-        convolution("3x3x3 convolution", (max(quarter // 2, 1), 16, 16, 16, 16), 32, 3, goal=0.4),
-        convolution("3x3 convolution, dilation 2", (quarter, 28, 28, 64), 64, 3, dilation=2),
-        max_pool("2x2 max-pool", (2 * n, 28, 28, 64), 2, 0, goal=0.15),
-        max_pool("3x3 max-pool, stride 2", (2 * n, 28, 28, 64), 3, 1, goal=0.3),
-        average_pool("2x2 average-pool", (2 * n, 28, 28, 64)),
+        convolution("3x3 conv, 64 -> 128", (n, 32, 32, 64), 128, 3),
+        convolution("1x1 conv, 256 -> 256", (n, 14, 14, 256), 256, 1, goal=0.6),
+        convolution("3x3 conv, 32 groups", (quarter, 28, 28, 256), 256, 3, groups=32, goal=0.05),
+        convolution("3x3 conv, 4 groups", (quarter, 28, 28, 128), 128, 3, groups=4, goal=0.05),
+        convolution("depthwise 3x3 conv", (half, 28, 28, 128), 128, 3, groups=128, goal=0.1),
+        transposed("transposed 4x4 conv, /2", (half, 14, 14, 128), 64, goal=0.2),
+        convolution("3x3x3 conv", (max(quarter // 2, 1), 16, 16, 16, 16), 32, 3, goal=0.4),
+        convolution("3x3 conv, dilation 2", (quarter, 28, 28, 64), 64, 3, dilation=2),
+        max_pool("2x2 max-pool, /2", (2 * n, 28, 28, 64), 2, 0, goal=0.15),
+        max_pool("3x3 max-pool, /2", (2 * n, 28, 28, 64), 3, 1, goal=0.3),
+        average_pool("2x2 average-pool, /2", (2 * n, 28, 28, 64)),
         upsample("nearest", "nearest up-sampling x2", (n, 28, 28, 64), goal=0.4),
         upsample("bilinear", "bilinear up-sampling x2", (n, 28, 28, 64), goal=1.0),
         group_norm("group norm, 8 groups", (n, 28, 28, 64), 8, goal=0.5),
@@ -240,19 +241,19 @@ def resnet50(batch: int = 8) -> list[Case]:
     stages = [(56, 64), (28, 128), (14, 256), (7, 512)]
     blocks = [
         (
-            convolution(f"1x1, {4 * width} -> {width}", (batch, size, size, 4 * width), width, 1, goal=0.6),
-            convolution(f"3x3, {width}", (batch, size, size, width), width, 3),
-            convolution(f"1x1, {width} -> {4 * width}", (batch, size, size, width), 4 * width, 1, goal=0.6),
+            convolution(f"1x1 conv, {4 * width} -> {width}", (batch, size, size, 4 * width), width, 1, goal=0.6),
+            convolution(f"3x3 conv, {width}", (batch, size, size, width), width, 3),
+            convolution(f"1x1 conv, {width} -> {4 * width}", (batch, size, size, width), 4 * width, 1, goal=0.6),
         )
         for size, width in stages
     ]
     return [
-        convolution("7x7, stride 2, 3 -> 64", (batch, 224, 224, 3), 64, 7, stride=2),
-        max_pool("3x3 max-pool, stride 2", (batch, 112, 112, 64), 3, 1, goal=0.3),
+        convolution("7x7 conv, 3 -> 64, /2", (batch, 224, 224, 3), 64, 7, stride=2),
+        max_pool("3x3 max-pool, /2", (batch, 112, 112, 64), 3, 1, goal=0.3),
         *itertools.chain.from_iterable(blocks),
-        convolution("3x3, stride 2, 128", (batch, 56, 56, 128), 128, 3, stride=2),
-        convolution("3x3, stride 2, 512", (batch, 14, 14, 512), 512, 3, stride=2),
-        convolution("1x1, stride 2, 256 -> 512", (batch, 56, 56, 256), 512, 1, stride=2, goal=0.6),
+        convolution("3x3 conv, 128, /2", (batch, 56, 56, 128), 128, 3, stride=2),
+        convolution("3x3 conv, 512, /2", (batch, 14, 14, 512), 512, 3, stride=2),
+        convolution("1x1 conv, 256 -> 512, /2", (batch, 56, 56, 256), 512, 1, stride=2, goal=0.6),
         batch_norm("batch norm, 64", (batch, 112, 112, 64)),
         batch_norm("batch norm, 256", (batch, 56, 56, 256)),
         batch_norm("batch norm, 2048", (batch, 7, 7, 2048)),

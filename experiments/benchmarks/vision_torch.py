@@ -20,7 +20,8 @@ torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 IDLE = 0.3
 """Seconds to sleep behind torch: its OpenMP threads spin for a while after a call and slow what comes next. For the
-same reason it is never timed in turn with JAX, but in rounds of its own."""
+same reason it is never timed in turn with JAX, but in rounds of its own, of which the fastest is compared: they spin
+for each other too, so that a neighbour on either core makes a run of torch several times as long."""
 
 
 def time_case(case: Case, arguments: tuple[Any, ...], rounds: int) -> list[float]:

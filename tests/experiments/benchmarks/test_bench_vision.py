@@ -13,12 +13,12 @@ CASES = [*vision_cases.field(1), *vision_cases.resnet50(1)]
 
 
 def test_operations_are_checked_and_timed(tmp_path, capsys):
-    names = ["1x1, 64 -> 256", "2x2 max-pool", "layer norm", "dropout", "batch norm, 2048"]
+    names = ["1x1 conv, 64 -> 256", "2x2 max-pool, /2", "layer norm", "dropout", "batch norm, 2048"]
     small = ["--batch", "0.03", "--rounds", "1", "--no-peers", "--out", str(tmp_path)]
     assert main(["bench_vision", "--only", *names, *small]) == 0
     found = json.loads((tmp_path / "vision.json").read_text())
-    assert set(found["field"]) == {"2x2 max-pool", "layer norm", "dropout 0.1"}
-    assert set(found["resnet50"]) == {"1x1, 64 -> 256", "batch norm, 2048"}
+    assert set(found["field"]) == {"2x2 max-pool, /2", "layer norm", "dropout 0.1"}
+    assert set(found["resnet50"]) == {"1x1 conv, 64 -> 256", "batch norm, 2048"}
     ratios = [row["ratio"] for group in ("field", "resnet50") for row in found[group].values()]
     assert min(ratios) > 0 and found["mean_ratio"] == pytest.approx(np.exp(np.log(ratios).mean()), abs=1e-3)
     assert "milliseconds of forward and backward" in capsys.readouterr().err
@@ -40,10 +40,10 @@ def test_both_programs_of_a_case_fit_its_arguments(case):
 
 
 def test_programs_that_differ_are_not_timed():
-    (pool,) = [case for case in vision_cases.field(1) if case.name == "2x2 max-pool"]
+    (pool,) = [case for case in vision_cases.field(1) if case.name == "2x2 max-pool, /2"]
     wrong = pool._replace(plain=lambda x: 1.001 * pool.plain(x))
     arguments = vision.draw(wrong)
-    with pytest.raises(ValueError, match="2x2 max-pool: fnn and the baseline differ by"):
+    with pytest.raises(ValueError, match="2x2 max-pool, /2: fnn and the baseline differ by"):
         vision.need_same(wrong, arguments, *(vision.both(f)(*arguments) for f in (wrong.ours, wrong.plain)))
 
 
