@@ -110,32 +110,34 @@ def transposed(
     """Return the windows that there are `sizes` of: those of the convolution whose transpose has an input of `sizes`.
 
     `padding` is that of the convolution, so it is cut from the transpose's output; 'SAME' gives sizes · stride.
+    The sizes of the result are the transpose's outputs, and its high padding is negative where they go on beyond what
+    the windows reach.
     """
     count = tuple(sizes)
     axes = len(count)
     k, s, d = (positive(name, what, value, axes) for what, value in _named(window, stride, dilation))
     extra = output_padding if isinstance(output_padding, tuple) else (output_padding,) * axes
-    if len(extra) != axes or not all(
-        _is_whole(more) and 0 <= more < each for more, each in zip(extra, s, strict=False)
-    ):
-        raise ValueError(f"{name}: output_padding = {output_padding}, wanted numbers >= 0 and below the stride {s}.")
+    fits = [_is_whole(more) and 0 <= more < max(each) for more, *each in zip(extra, s, d, strict=False)]
+    if len(extra) != axes or not all(fits):
+        raise ValueError(
+            f"{name}: output_padding = {output_padding}, wanted numbers >= 0 and below the stride {s} or dilation {d}."
+        )
     if 0 in count:
         raise ValueError(f"{name}: the spatial axes have sizes {count}, wanted no empty axis.")
-    spanned = tuple(
-        (n - 1) * each + (size - 1) * apart + 1 for n, each, size, apart in zip(count, s, k, d, strict=True)
-    )
+    extent = Windows(count, k, s, ((0, 0),) * axes, d).extent
+    spanned = tuple((n - 1) * each + e for n, each, e in zip(count, s, extent, strict=True))
     if padding == "SAME":
-        full = tuple(n * each + more for n, each, more in zip(count, s, extra, strict=True))
-        totals = [
-            max(have - want, 0)
-            for have, want in zip(spanned, (n * e for n, e in zip(count, s, strict=True)), strict=True)
-        ]
-        pairs = tuple((total // 2, total - total // 2) for total in totals)
+        same = [n * each for n, each in zip(count, s, strict=True)]
+        lows = [max(have - want, 0) // 2 for have, want in zip(spanned, same, strict=True)]
     else:
         pairs = _padding(name, padding, Windows(count, k, s, ((0, 0),) * axes, d))
-        full = tuple(n - low - high + more for n, (low, high), more in zip(spanned, pairs, extra, strict=True))
+        same = [n - low - high for n, (low, high) in zip(spanned, pairs, strict=True)]
+        lows = [low for low, _ in pairs]
+    full = tuple(n + more for n, more in zip(same, extra, strict=True))
     if any(n < 1 for n in full):
-        raise ValueError(f"{name}: padding {pairs} leaves nothing of the {spanned} outputs; pad less.")
+        raise ValueError(f"{name}: padding {padding} leaves nothing of the {spanned} outputs; pad less.")
+    # What is added at the end is padding that is not cut; more than there is of it makes the high padding negative.
+    pairs = tuple((low, have - low - n) for low, have, n in zip(lows, spanned, full, strict=True))
     return Windows(full, k, s, pairs, d)
 
 
@@ -160,11 +162,8 @@ def pad(x: Array, where: Windows, value: float = 0.0) -> Array:
 
 def unpad(x: Array, where: Windows) -> Array:
     """Return x without the padding: the adjoint of `pad`."""
-    if not any(map(any, where.padding)):
-        return x
-    begin = [low for low, _ in where.padding]
-    end = [low + n for (low, _), n in zip(where.padding, where.sizes, strict=True)]
-    return lax.slice(x, (0, *begin, 0), (x.shape[0], *end, x.shape[-1]))
+    without = tuple((-low, -high) for low, high in where.padding)
+    return pad(x, where._replace(padding=without))
 
 
 def view(padded: Array, where: Windows, entry: Sequence[int]) -> Array:

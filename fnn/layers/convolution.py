@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -35,7 +36,8 @@ def conv(
 
     x: (batch, *spatial, in_features) with one to three spatial axes, y: (batch, *outputs, out_features). Sizes are
     numbers or one for each spatial axis. A padding mode other than zeros fills the border by `fnn.rules.pad`. The
-    weight starts by `weight` (Xavier uniform, as in Keras), the bias at zero; both take x's dtype.
+    weight starts by `weight` (Xavier uniform, as in Keras), with groups that of each group as if it stood alone, the
+    bias at zero; both take x's dtype.
 
     >>> import jax, jax.numpy as jnp
     >>> from fnn import layers
@@ -50,10 +52,10 @@ def conv(
         raise ValueError(f"conv: out_features = {out_features}, wanted a multiple of groups = {groups}.")
 
     def init(key, x):
-        return _start(key, x, window, groups, out_features, bias, weight), ()
+        return _start("conv", key, x, window, groups, out_features, bias, weight), ()
 
     def apply(params, state, x, *, key=None, train=False):
-        _need_conv(params, x, params_in_features(params, groups))
+        _need_conv(params, x, groups)
         return _forward(params, x, stride, padding, padding_mode, dilation, groups), state
 
     return layer("conv", init, apply)
@@ -79,11 +81,13 @@ def depthwise_conv(
 
     def init(key, x):
         features = need_features(x)
-        return _start(key, x, window, features, features * multiplier, bias, weight), ()
+        return _start("depthwise_conv", key, x, window, features, features * multiplier, bias, weight), ()
 
     def apply(params, state, x, *, key=None, train=False):
-        _need_conv(params, x, params.w.shape[-1] // multiplier)
-        return _forward(params, x, stride, padding, padding_mode, dilation, need_features(x)), state
+        need_params(params, Conv)
+        features = params.w.shape[-1] // multiplier
+        _need_conv(params, x, features)
+        return _forward(params, x, stride, padding, padding_mode, dilation, features), state
 
     return layer("depthwise_conv", init, apply)
 
@@ -111,10 +115,10 @@ def conv_transpose(
         raise ValueError(f"conv_transpose: out_features = {out_features}, wanted a multiple of groups = {groups}.")
 
     def init(key, x):
-        return _start(key, x, window, groups, out_features, bias, weight), ()
+        return _start("conv_transpose", key, x, window, groups, out_features, bias, weight), ()
 
     def apply(params, state, x, *, key=None, train=False):
-        _need_conv(params, x, params_in_features(params, groups))
+        _need_conv(params, x, groups)
         y = rules.conv_transpose(
             x,
             params.w,
@@ -140,24 +144,23 @@ def need_spatial(x) -> int:
     return len(x.shape) - 2
 
 
-def params_in_features(params: Conv, groups: int) -> int:
-    """Return the features of the input that the parameters are for."""
-    need_params(params, Conv)
-    return params.w.shape[-2] * groups
-
-
-def _start(key, x, window: Size, groups: int, out_features: int, bias: bool, weight) -> Conv:
+def _start(name: str, key, x, window: Size, groups: int, out_features: int, bias: bool, weight) -> Conv:
     axes, in_features = need_spatial(x), need_features(x)
     if in_features % groups:
         raise LayerError(f"{path()}: x has {in_features} features, wanted a multiple of groups = {groups}.")
-    shape = (*geometry.positive("window", "window", window, axes), in_features // groups, out_features)
-    return Conv(weight(key, shape, x.dtype), jnp.zeros((out_features,), x.dtype) if bias else None)
+    of_group = (*geometry.positive(name, "window", window, axes), in_features // groups, out_features // groups)
+    if groups == 1:
+        w = weight(key, of_group, x.dtype)
+    else:
+        runs = jax.vmap(lambda key: weight(key, of_group, x.dtype))(jax.random.split(key, groups))
+        w = jnp.moveaxis(runs, 0, -2).reshape(*of_group[:-1], out_features)
+    return Conv(w, jnp.zeros((out_features,), x.dtype) if bias else None)
 
 
-def _need_conv(params, x, in_features: int) -> None:
+def _need_conv(params, x, groups: int) -> None:
     need_params(params, Conv)
     axes = need_spatial(x)
-    need_features(x, in_features)
+    need_features(x, params.w.shape[-2] * groups)
     if axes != params.w.ndim - 2:
         raise LayerError(
             f"{path()}: x has shape {x.shape}, {axes} spatial axes, wanted {params.w.ndim - 2} as the window "

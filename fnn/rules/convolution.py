@@ -4,6 +4,7 @@ Arrays are (batch, *spatial, features) with one to three spatial axes, weights (
 out_features). As everywhere in the field the window is not turned round: it is a cross-correlation.
 """
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fnn.kernels import convolution as kernel
@@ -11,7 +12,7 @@ from fnn.kernels import windows as geometry
 from fnn.kernels.convolution import mirror
 from fnn.kernels.linear import backward_bias
 from fnn.kernels.numerics import wide
-from fnn.kernels.windows import Padding, Size, Windows
+from fnn.kernels.windows import Padding, Size
 from fnn.rule import Static, rule
 
 
@@ -48,24 +49,20 @@ def conv(
     >>> jax.grad(lambda x: conv(x, w).sum())(x).ravel().tolist()
     [1.0, 11.0, 10.0]
     """
-    where = _windows("conv", x, w, stride, padding, dilation)
-    inputs, outputs = w.shape[-2:]
-    if groups < 1 or outputs % groups or inputs * groups != x.shape[-1]:
-        raise ValueError(
-            f"conv: x has {x.shape[-1]} features, w is {w.shape} and groups = {groups}, wanted w (*window, "
-            "in_features/groups, out_features) with out_features a multiple of groups."
-        )
-    return _with_bias("conv", kernel.forward(x, w, where, groups), b).astype(x.dtype), (x, w, Static(b is not None))
+    window = _window("conv", x, w, b, groups)
+    where = geometry.windows("conv", x.shape[1:-1], window, stride, padding, dilation)
+    y = _with_bias(kernel.forward(x, w, where, groups), b)
+    return y.astype(x.dtype), (x, w, Static((where, b is not None)))
 
 
 @conv.backward
 def conv_backward(saved, dy, *, stride, padding, dilation, groups):
     """DX = dY·Wᵀ put back where X was read, dW = Xᵀ·dY entry by entry of the window, db = Σ dY."""
-    x, w, has_bias = saved
-    where = _windows("conv", x, w, stride, padding, dilation)
+    x, w, known = saved
+    where, has_bias = known.value
     dx = kernel.backward_input(dy, w, where, groups)
     dw = kernel.backward_weight(x, dy, where, groups)
-    return dx, dw, backward_bias(dy) if has_bias.value else None
+    return dx, dw, backward_bias(dy) if has_bias else None
 
 
 @rule
@@ -84,12 +81,12 @@ def conv_transpose(
 
     x: (batch, *spatial, in_features), w: (*window, in_features/groups, out_features), b: (out_features,) or None.
     y: (batch, *outputs, out_features), outputs = (spatial - 1) stride + (window - 1) dilation + 1 - low - high +
-    output_padding; with 'SAME' outputs = spatial stride.
+    output_padding; with 'SAME' outputs = spatial stride + output_padding.
 
         dX = the convolution of dY with W, the feature axes exchanged
         dW[j] = Σ_o X[o]ᵀ·dY[o stride + j dilation - low],   db = Σ dY over batch and positions
 
-    Keeps x and w. `output_padding` adds entries at the end, fewer than the stride, for which the convolution would have
+    Keeps x and w. `output_padding` adds entries at the end, fewer than the stride or the dilation: several sizes have
     as many windows. Raises ValueError for shapes that do not fit. Source: Dumoulin and Visin (2016), arXiv:1603.07285.
 
     >>> import jax.numpy as jnp
@@ -97,25 +94,20 @@ def conv_transpose(
     >>> conv_transpose(x, w, stride=2).ravel().tolist()
     [1.0, 10.0, 2.0, 20.0]
     """
-    where = _transposed_windows(x, w, stride, padding, output_padding, dilation)
-    inputs, outputs = w.shape[-2:]
-    if groups < 1 or outputs % groups or inputs * groups != x.shape[-1]:
-        raise ValueError(
-            f"conv_transpose: x has {x.shape[-1]} features, w is {w.shape} and groups = {groups}, wanted w (*window, "
-            "in_features/groups, out_features) with out_features a multiple of groups."
-        )
-    y = kernel.backward_input(x, mirror(w, groups), where, groups)
-    return _with_bias("conv_transpose", y, b).astype(x.dtype), (x, w, Static(b is not None))
+    window = _window("conv_transpose", x, w, b, groups)
+    where = geometry.transposed("conv_transpose", x.shape[1:-1], window, stride, padding, output_padding, dilation)
+    y = _with_bias(kernel.backward_input(x, mirror(w, groups), where, groups), b)
+    return y.astype(x.dtype), (x, w, Static((where, b is not None)))
 
 
 @conv_transpose.backward
 def conv_transpose_backward(saved, dy, *, stride, padding, output_padding, dilation, groups):
     """DX = the convolution of dY, dW = dYᵀ·X entry by entry with the feature axes exchanged, db = Σ dY."""
-    x, w, has_bias = saved
-    where = _transposed_windows(x, w, stride, padding, output_padding, dilation)
+    x, w, known = saved
+    where, has_bias = known.value
     dx = kernel.forward(dy, mirror(w, groups), where, groups)
     dw = mirror(kernel.backward_weight(dy, x, where, groups), groups)
-    return dx, dw, backward_bias(dy) if has_bias.value else None
+    return dx, dw, backward_bias(dy) if has_bias else None
 
 
 @rule
@@ -143,7 +135,7 @@ def im2col_backward(where, dy):
 def col2im(
     x: Float[Array, "..."],
     *,
-    size: tuple[int, ...],
+    size: Size,
     stride: Size = 1,
     padding: Padding = "VALID",
     dilation: Size = 1,
@@ -157,14 +149,16 @@ def col2im(
     >>> col2im(jnp.ones((1, 3, 2, 1)), size=(4,)).ravel().tolist()
     [1.0, 2.0, 2.0, 1.0]
     """
-    axes = len(size)
-    if x.ndim != 2 * axes + 2:
+    axes = x.ndim // 2 - 1
+    if x.ndim not in (4, 6, 8):
         raise ValueError(
-            f"col2im: x has shape {x.shape} for {axes} spatial sizes, wanted (batch, *outputs, *window, features)."
+            f"col2im: x has shape {x.shape}, wanted (batch, *outputs, *window, features) with one to three axes of "
+            "outputs, and as many of the window."
         )
-    where = geometry.windows("col2im", size, x.shape[axes + 1 : -1], stride, padding, dilation)
+    sizes = geometry.positive("col2im", "size", size, axes)
+    where = geometry.windows("col2im", sizes, x.shape[axes + 1 : -1], stride, padding, dilation)
     if where.outputs != x.shape[1 : axes + 1]:
-        raise ValueError(f"col2im: x has shape {x.shape}, wanted {where.outputs} windows for the size {size}.")
+        raise ValueError(f"col2im: x has shape {x.shape}, wanted {where.outputs} windows for the size {sizes}.")
     return geometry.fold(wide(x), where).astype(x.dtype), Static(where)
 
 
@@ -175,32 +169,34 @@ def col2im_backward(where, dy):
 
 
 def _spatial(name: str, x: Array) -> tuple[int, ...]:
-    if x.ndim < 3:
-        raise ValueError(f"{name}: x has shape {x.shape}, wanted (batch, *spatial, features).")
+    if not 3 <= x.ndim <= 5:
+        raise ValueError(
+            f"{name}: x has shape {x.shape}, wanted (batch, *spatial, features) with one to three spatial axes."
+        )
     return x.shape[1:-1]
 
 
-def _windows(name: str, x: Array, w: Array, stride: Size, padding: Padding, dilation: Size) -> Windows:
-    sizes = _spatial(name, x)
-    if w.ndim != x.ndim:
+def _window(name: str, x: Array, w: Array, b: Array | None, groups: int) -> tuple[int, ...]:
+    """Return the window of the weight, or say why weight and bias are not for x."""
+    if len(_spatial(name, x)) != w.ndim - 2:
         raise ValueError(
             f"{name}: x has shape {x.shape} and w {w.shape}, wanted x (batch, *spatial, in_features) and w (*window, "
             "in_features/groups, out_features) with as many window as spatial axes."
         )
-    return geometry.windows(name, sizes, w.shape[:-2], stride, padding, dilation)
+    if not (jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(w.dtype, jnp.floating)):
+        raise TypeError(
+            f"{name}: x is {x.dtype} and w {w.dtype}, wanted floating point; scale images to float32 first."
+        )
+    *window, inputs, outputs = w.shape
+    if type(groups) is not int or groups < 1 or outputs % groups or inputs * groups != x.shape[-1]:
+        raise ValueError(
+            f"{name}: x has {x.shape[-1]} features, w is {w.shape} and groups = {groups}, wanted w (*window, "
+            "in_features/groups, out_features) with out_features a multiple of groups."
+        )
+    if b is not None and b.shape != (outputs,):
+        raise ValueError(f"{name}: b has shape {b.shape}, wanted w's out_features {(outputs,)}.")
+    return tuple(window)
 
 
-def _transposed_windows(
-    x: Array, w: Array, stride: Size, padding: Padding, output_padding: Size, dilation: Size
-) -> Windows:
-    """The windows, over the output of the transpose, of the convolution whose adjoint it is."""
-    _windows("conv_transpose", x, w, 1, "SAME", 1)
-    return geometry.transposed("conv_transpose", x.shape[1:-1], w.shape[:-2], stride, padding, output_padding, dilation)
-
-
-def _with_bias(name: str, y: Array, b: Array | None) -> Array:
-    if b is None:
-        return y
-    if b.shape != y.shape[-1:]:
-        raise ValueError(f"{name}: b has shape {b.shape}, wanted w's out_features {y.shape[-1:]}.")
-    return y + wide(b).astype(y.dtype).reshape((1,) * (y.ndim - 1) + b.shape)
+def _with_bias(y: Array, b: Array | None) -> Array:
+    return y if b is None else y + wide(b).astype(y.dtype).reshape((1,) * (y.ndim - 1) + b.shape)

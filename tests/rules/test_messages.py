@@ -85,6 +85,47 @@ WRONG = [
     (rules.pad, (f(1, 3, 1),), {"padding": 1, "mode": "mirror"}, ValueError, ["pad", "'mirror'", "zeros, reflect"]),
     (rules.pad, (f(1, 3, 1),), {"padding": ((3, 1),), "mode": "reflect"}, ValueError, ["(3, 1)", "size 3", "most 2"]),
     (rules.pad, (f(1, 3, 1),), {"padding": ((0, 4),), "mode": "circular"}, ValueError, ["(0, 4)", "size 3", "most 3"]),
+    (rules.conv, (f(1, 5, 3), f(3, 2, 4)), {}, ValueError, ["conv", "3 features", "(3, 2, 4)", "groups = 1"]),
+    *(
+        (rule, (f(1, 5, 4), f(3, 2, outputs)), {"groups": groups}, ValueError, [rule.name, f"groups = {groups}"])
+        for rule in (rules.conv, rules.conv_transpose)
+        for outputs, groups in ((3, 2), (4, 1), (4, 0), (4, 2.0), (4, True))
+    ),
+    *(
+        (rule, arguments, static, error, [rule.name, *words])
+        for rule in (rules.conv, rules.conv_transpose)
+        for arguments, static, error, words in (
+            ((f(1, 5, 3), f(3, 3, 4), f(3)), {}, ValueError, ["b has shape (3,)", "(4,)"]),
+            ((f(1, 5, 3), f(3, 3, 4), f(1, 4)), {}, ValueError, ["b has shape (1, 4)", "(4,)"]),
+            ((f(1, 0, 5, 3), f(3, 3, 3, 4)), {"padding": 2}, ValueError, ["(0, 5)", "no empty axis"]),
+            ((f(5, 3), f(3, 4)), {}, ValueError, ["(5, 3)", "one to three spatial axes"]),
+            ((f(1, 2, 2, 2, 2, 3), f(1, 1, 1, 1, 3, 4)), {}, ValueError, ["(1, 2, 2, 2, 2, 3)", "one to three"]),
+            ((f(1, 5, 5, 3), f(3, 3, 4)), {}, ValueError, ["(1, 5, 5, 3)", "w (3, 3, 4)", "as many window"]),
+            ((f(1, 5, 5, 3), f(3, 0, 3, 4)), {}, ValueError, ["window = (3, 0)", "positive"]),
+            ((f(1, 5, 3), f(3, 3, 4)), {"dilation": 0}, ValueError, ["dilation = 0", "positive"]),
+            ((f(1, 5, 3), f(3, 3, 4)), {"stride": (1, 2)}, ValueError, ["stride = (1, 2)", "a tuple of 1"]),
+            ((f(1, 5, 3), f(3, 3, 4)), {"stride": 1.5}, ValueError, ["stride = 1.5", "positive"]),
+            ((i(1, 5, 3), f(3, 3, 4)), {}, TypeError, ["x is int32 and w float32", "floating point"]),
+            ((f(1, 5, 3), i(3, 3, 4)), {}, TypeError, ["x is float32 and w int32", "floating point"]),
+        )
+    ),
+    *(
+        (rule, (f(1, 5, 3), f(3, 3, 4)), {"padding": padding}, ValueError, [rule.name, repr(padding), "'SAME'", ">= 0"])
+        for rule in (rules.conv, rules.conv_transpose)
+        for padding in ("same", -1, 1.0, (1, 1), ((1, 2, 3),))
+    ),
+    (rules.conv, (f(1, 4, 3), f(3, 3, 4)), {"dilation": 2}, ValueError, ["(3,)", "spans (5,)", "padded input (4,)"]),
+    (rules.conv, (f(1, 1, 3), f(4, 3, 4)), {"padding": 1}, ValueError, ["(4,)", "(3,)", "pad more"]),
+    (rules.conv_transpose, (f(1, 1, 3), f(3, 3, 4)), {"padding": 2}, ValueError, ["padding 2", "(3,)", "pad less"]),
+    *(
+        (rules.conv_transpose, (f(1, 5, 3), f(3, 3, 4)), {"output_padding": more}, ValueError, [f"= {more}", ">= 0"])
+        for more in (1, -1, (0, 0), 0.0)
+    ),
+    (rules.im2col, (f(5, 3),), {"window": 2}, ValueError, ["im2col", "(5, 3)", "one to three spatial axes"]),
+    (rules.im2col, (f(1, 3, 1),), {"window": 4}, ValueError, ["im2col", "(4,)", "padded input (3,)"]),
+    (rules.col2im, (f(1, 4, 2, 1),), {"size": 4}, ValueError, ["col2im", "(1, 4, 2, 1)", "(3,) windows", "(4,)"]),
+    (rules.col2im, (f(1, 3, 2, 1),), {"size": (4, 4)}, ValueError, ["col2im", "size = (4, 4)", "a tuple of 1"]),
+    (rules.col2im, (f(1, 3, 1),), {"size": 4}, ValueError, ["col2im", "(1, 3, 1)", "*outputs, *window"]),
     (rules.concatenate, ((f(2, 3), f(3, 3)),), {}, ValueError, ["concatenate", "[(2, 3), (3, 3)]", "axis 1"]),
     (rules.concatenate, ((f(2, 3), f(2)),), {}, ValueError, ["concatenate", "[(2, 3), (2,)]", "equal shapes"]),
     (rules.concatenate, ((f(2, 3),),), {"axis": 2}, ValueError, ["concatenate", "axis = 2", "[(2, 3)]"]),
