@@ -13,7 +13,7 @@ import math
 import jax
 from jaxtyping import Array, Float
 
-from fnn.kernels.convolution import depthwise, direct, pointwise, split, winograd
+from fnn.kernels.convolution import depthwise, direct, pointwise, split, unfolded, winograd
 from fnn.kernels.convolution.direct import mirror as mirror
 from fnn.kernels.windows import Windows
 
@@ -26,6 +26,7 @@ class Form(enum.Enum):
     DEPTHWISE = "depthwise"
     GROUPS = "split, by group"
     VOLUME = "split, by plane"
+    UNFOLDED = "unfolded"
     WINOGRAD = "winograd"
 
 
@@ -41,6 +42,8 @@ def form(where: Windows, batch: int, inputs: int, outputs: int, groups: int) -> 
                     56x56, 64 to 64         0.65        VOLUME      16x16x16, 16 to 32         0.21
                     28x28, 128 to 128       0.76
                     14x14, 256 to 256       1.00        and at 7x7, 512 to 512, 2.0: few tiles for their weights
+        UNFOLDED    2x2, 512 to 512         0.03                    4x4, 128 to 128, 5x5       0.15
+                    4x4, 256 to 512, s 2    0.06        and at 3x3, as large as the window, 1.0: DIRECT
     """
     if jax.default_backend() != "cpu":
         return Form.DIRECT
@@ -50,6 +53,8 @@ def form(where: Windows, batch: int, inputs: int, outputs: int, groups: int) -> 
         return Form.POINTWISE
     if len(where.sizes) == 3:
         return Form.VOLUME
+    if unfolded.suits(where):
+        return Form.UNFOLDED
     positions = batch * math.prod(where.outputs)
     if winograd.suits(where) and min(inputs, outputs) >= 32 and positions >= 32 * max(inputs, outputs):
         return Form.WINOGRAD
@@ -69,6 +74,8 @@ def forward(x: Float[Array, "..."], w: Float[Array, "..."], where: Windows, grou
             return split.volume_forward(forward, x, w, where)
         case Form.WINOGRAD:
             return winograd.forward(x, w, where)
+        case Form.UNFOLDED:
+            return unfolded.forward(x, w, where)
         case Form.DIRECT:
             return direct.forward(x, w, where, groups)
 
@@ -89,6 +96,8 @@ def backward_input(
             return split.volume_backward_input(backward_input, dy, w, where)
         case Form.WINOGRAD:
             return winograd.backward_input(dy, w, where)
+        case Form.UNFOLDED:
+            return unfolded.backward_input(dy, w, where)
         case Form.DIRECT:
             return direct.backward_input(dy, w, where, groups)
 
@@ -108,5 +117,7 @@ def backward_weight(
             return split.volume_backward_weight(backward_weight, x, dy, where)
         case Form.WINOGRAD:
             return winograd.backward_weight(x, dy, where)
+        case Form.UNFOLDED:
+            return unfolded.backward_weight(x, dy, where)
         case Form.DIRECT:
             return direct.backward_weight(x, dy, where, groups)
