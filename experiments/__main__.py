@@ -41,7 +41,7 @@ EXPERIMENTS = {
     "mnist": Experiment("experiments.course.mnist", "Mnist", "The lectures' two networks on MNIST or Fashion", "10 s"),
     **found("vision", ""),
     "bench": Experiment("experiments.benchmarks.bench", "Bench", "Speed and memory against plain JAX", "20 s"),
-    "bench_vision": Experiment("experiments.benchmarks.vision", "Vision", "Speed of the rules for images", "100 s"),
+    "bench_vision": Experiment("experiments.benchmarks.vision", "Vision", "Speed of the rules for images", "3 min"),
     "gallery": Experiment("experiments.gallery", "Gallery", "Make the pictures of the README's index", "5 min"),
     **found("course", "course."),
 }
