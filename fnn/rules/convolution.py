@@ -15,11 +15,13 @@ from fnn.kernels.numerics import wide
 from fnn.kernels.windows import Padding, Size
 from fnn.rule import Static, rule
 
+Weight = Float[Array, "*window inputs outputs"] | Float[Array, "*window inputs_of_group outputs"]
+
 
 @rule
 def conv(
-    x: Float[Array, "..."],
-    w: Float[Array, "..."],
+    x: Float[Array, "batch *spatial inputs"],
+    w: Weight,
     b: Float[Array, " outputs"] | None = None,
     *,
     stride: Size = 1,
@@ -67,8 +69,8 @@ def conv_backward(saved, dy, *, stride, padding, dilation, groups):
 
 @rule
 def conv_transpose(
-    x: Float[Array, "..."],
-    w: Float[Array, "..."],
+    x: Float[Array, "batch *spatial inputs"],
+    w: Weight,
     b: Float[Array, " outputs"] | None = None,
     *,
     stride: Size = 1,
@@ -133,7 +135,7 @@ def im2col_backward(where, dy):
 
 @rule
 def col2im(
-    x: Float[Array, "..."],
+    x: Float[Array, "batch outputs window features"] | Float[Array, "..."],
     *,
     size: Size,
     stride: Size = 1,

@@ -77,7 +77,9 @@ def test_errors_name_the_path():
 def test_a_maker_is_no_layer():
     jaxtyping.config.update("jaxtyping_disable", True)  # which would answer before fnn does
     try:
-        with pytest.raises(TypeError, match=r"recompute: inner is <.*relu.*>, wanted a Layer; call it to make the layer"):
+        with pytest.raises(
+            TypeError, match=r"recompute: inner is <.*relu.*>, wanted a Layer; call it to make the layer"
+        ):
             layers.recompute(layers.relu)  # pyright: ignore[reportArgumentType]
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
