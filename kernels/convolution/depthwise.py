@@ -8,12 +8,20 @@ while X and dY of one image are in the cache.
 Source: Chollet (2017), "Xception", arXiv:1610.02357.
 """
 
+from functools import partial
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from fnn.kernels.convolution.passes import Form
 from fnn.kernels.numerics import wide
 from fnn.kernels.windows import Windows, overlap_add, pad, view
+
+
+def form(features: int) -> Form:
+    """Return the form for so many features of the input."""
+    return Form(forward, partial(backward_input, features=features), backward_weight)
 
 
 def forward(x: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Float[Array, "..."]:

@@ -4,12 +4,20 @@ dX convolves dY, its entries set `stride` apart, with the window turned round; d
 apart, as the window, the batch playing the channels. Dumoulin and Visin (2016), arXiv:1603.07285, sections 4 and 5.
 """
 
+from functools import partial
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from fnn.kernels.convolution.passes import Form
 from fnn.kernels.numerics import wide_dtype
 from fnn.kernels.windows import Windows
+
+
+def form(groups: int = 1) -> Form:
+    """Return the form for so many groups."""
+    return Form(*(partial(pass_, groups=groups) for pass_ in (forward, backward_input, backward_weight)))
 
 
 def forward(x: Float[Array, "..."], w: Float[Array, "..."], where: Windows, groups: int = 1) -> Float[Array, "..."]:

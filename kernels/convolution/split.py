@@ -6,29 +6,39 @@ height, width) is a sum of windows over (height, width), one for each plane of t
 volume as a batch:
 
     Y[:, o] = Σ_i X[:, o stride + i dilation - low] * W[i],   * over height and width
-
-A `pass_` below is one of the three passes of a convolution without groups, or of one plane.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from fnn.kernels.convolution.passes import Form, Pass
 from fnn.kernels.windows import Windows, overlap_add, pad, view
 
-Pass = Callable[[Any, Any, Windows], Array]
+
+def by_group(of_group: Form, groups: int) -> Form:
+    """Return the form that computes each run of features by another."""
+    return Form(*(partial(_joined, pass_, groups) for pass_ in of_group))
 
 
-def by_group(pass_: Pass, a: Float[Array, "..."], b: Float[Array, "..."], where: Windows, groups: int) -> Array:
+def by_plane(of_plane: Form) -> Form:
+    """Return the form that computes volumes as sums of planes, each by another form."""
+    return Form(
+        partial(_forward, of_plane.forward),
+        partial(_backward_input, of_plane.backward_input),
+        partial(_backward_weight, of_plane.backward_weight),
+    )
+
+
+def _joined(pass_: Pass, groups: int, a: Float[Array, "..."], b: Float[Array, "..."], where: Windows) -> Array:
     """Return what the pass makes of each run of features of a and of b, joined."""
     runs = zip(jnp.split(a, groups, -1), jnp.split(b, groups, -1), strict=True)
     return jnp.concatenate([pass_(*run, where) for run in runs], -1)
 
 
-def volume_forward(pass_: Pass, x: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Array:
+def _forward(pass_: Pass, x: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Array:
     """Return Y as sums of planes."""
     depth, plane = where.along(slice(1)), where.along(slice(1, None))
     padded = pad(_flat(x), depth)
@@ -37,7 +47,7 @@ def volume_forward(pass_: Pass, x: Float[Array, "..."], w: Float[Array, "..."], 
     return total.reshape(len(x), where.outputs[0], *total.shape[1:])
 
 
-def volume_backward_input(pass_: Pass, dy: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Array:
+def _backward_input(pass_: Pass, dy: Float[Array, "..."], w: Float[Array, "..."], where: Windows) -> Array:
     """Return dX as the planes put back where they were read."""
     depth, plane = where.along(slice(1)), where.along(slice(1, None))
     planes = dy.reshape(-1, *dy.shape[2:])
@@ -48,7 +58,7 @@ def volume_backward_input(pass_: Pass, dy: Float[Array, "..."], w: Float[Array, 
     return overlap_add(piece, depth).reshape(len(dy), *where.sizes, w.shape[-2])
 
 
-def volume_backward_weight(pass_: Pass, x: Float[Array, "..."], dy: Float[Array, "..."], where: Windows) -> Array:
+def _backward_weight(pass_: Pass, x: Float[Array, "..."], dy: Float[Array, "..."], where: Windows) -> Array:
     """Return dW, a plane of the window at a time."""
     depth, plane = where.along(slice(1)), where.along(slice(1, None))
     padded, planes = pad(_flat(x), depth), dy.reshape(-1, *dy.shape[2:])

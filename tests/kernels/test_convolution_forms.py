@@ -8,28 +8,28 @@ import numpy as np
 import pytest
 
 from fnn.kernels import convolution, windows
-from fnn.kernels.convolution import Form, direct, pointwise, winograd
+from fnn.kernels.convolution import depthwise, direct, pointwise, split, unfolded, winograd
 
 # x, w, stride, padding, dilation, groups
 FORMS = {
-    Form.POINTWISE: [((2, 7, 8, 4), (1, 1, 4, 6), (2, 3), ((1, 0), 1), 1, 1), ((2, 9, 5), (1, 5, 4), 3, 1, 2, 1)],
-    Form.DEPTHWISE: [
+    pointwise.forward: [((2, 7, 8, 4), (1, 1, 4, 6), (2, 3), ((1, 0), 1), 1, 1), ((2, 9, 5), (1, 5, 4), 3, 1, 2, 1)],
+    depthwise.forward: [
         ((2, 7, 8, 4), (3, 2, 1, 8), 1, "SAME", 1, 4),
         ((2, 7, 8, 4), (3, 3, 1, 4), 2, ((1, 2), 0), (1, 2), 4),
         ((2, 3, 4, 2), (3, 3, 1, 2), 1, 5, 1, 2),
     ],
-    Form.GROUPS: [((2, 7, 8, 4), (3, 2, 2, 6), 2, "SAME", 1, 2)],
-    Form.VOLUME: [((2, 5, 4, 3, 2), (3, 2, 3, 2, 3), (2, 1, 2), "SAME", (1, 2, 1), 1)],
-    Form.WINOGRAD: [
+    split._joined: [((2, 7, 8, 4), (3, 2, 2, 6), 2, "SAME", 1, 2)],
+    split._forward: [((2, 5, 4, 3, 2), (3, 2, 3, 2, 3), (2, 1, 2), "SAME", (1, 2, 1), 1)],
+    winograd.forward: [
         ((9, 12, 11, 32), (3, 3, 32, 33), 1, "SAME", 1, 1),
         ((9, 12, 11, 33), (3, 3, 33, 32), 1, ((2, 0), (1, 2)), 1, 1),
     ],
-    Form.UNFOLDED: [
+    unfolded.forward: [
         ((2, 2, 2, 3), (3, 3, 3, 4), 1, 1, 1, 1),
         ((2, 4, 5, 3), (3, 2, 3, 4), (2, 1), "SAME", 1, 1),
         ((2, 7, 3), (4, 3, 2), 2, ((1, 3),), 2, 1),
     ],
-    Form.DIRECT: [((2, 7, 8, 3), (3, 2, 3, 4), (1, 2), 1, (2, 1), 1)],
+    direct.forward: [((2, 7, 8, 3), (3, 2, 3, 4), (1, 2), 1, (2, 1), 1)],
 }
 ROWS = [(form, *row) for form, rows in FORMS.items() for row in rows]
 
@@ -44,7 +44,8 @@ def arrays(x, w, stride, padding, dilation):
 @pytest.mark.parametrize(("form", "x", "w", "stride", "padding", "dilation", "groups"), ROWS)
 def test_every_form_is_the_direct_one(form, x, w, stride, padding, dilation, groups):
     where, x, w, dy = arrays(x, w, stride, padding, dilation)
-    assert convolution.form(where, len(x), x.shape[-1], w.shape[-1], groups) == form
+    chosen = convolution.form(where, len(x), x.shape[-1], w.shape[-1], groups).forward
+    assert getattr(chosen, "func", chosen) is form  # which may be bound to what it is made of
 
     def passes(module, x, w, dy):
         return (
@@ -58,6 +59,15 @@ def test_every_form_is_the_direct_one(form, x, w, stride, padding, dilation, gro
         got, want = (jax.jit(partial(passes, module))(*given) for module in (convolution, direct))
     for g, v in zip(got, want, strict=True):
         np.testing.assert_allclose(g, v, rtol=0, atol=16 * np.finfo(np.float64).eps * dy.size**0.5 * np.abs(v).max())
+
+
+def test_on_a_gpu_every_form_is_xlas_own(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for rows in FORMS.values():
+        for x, w, stride, padding, dilation, groups in rows:
+            where = windows.windows("conv", x[1:-1], w[:-2], stride, padding, dilation)
+            chosen = convolution.form(where, x[0], x[-1], w[-1], groups)
+            assert chosen.forward.func is direct.forward and chosen.forward.keywords == {"groups": groups}  # pyright: ignore
 
 
 def test_minimal_filtering_takes_a_batch_in_blocks():
