@@ -86,6 +86,19 @@ def test_a_folded_batch_norm_computes_the_same(bias):
     np.testing.assert_allclose(before.apply(folded, (), X)[0], net.apply(params, state, X)[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("make", [layers.conv, layers.conv_transpose])
+def test_a_folded_batch_norm_of_images_computes_the_same(make):
+    before = make(4, 3, stride=2, padding="SAME", groups=2, bias=False)
+    net = layers.serial(before, layers.batch_norm())
+    x = jax.random.normal(jax.random.key(5), (3, 5, 4, 2))
+    params, state = net.init(jax.random.key(6), x)
+    norm = jax.tree.map(lambda leaf: leaf + 0.5 * jax.random.normal(jax.random.key(7), leaf.shape), params[1])
+    statistics = state[1]._replace(mean=jnp.arange(4.0), variance=jnp.arange(1.0, 5.0))
+    want, _ = net.apply((params[0], norm), ((), statistics), x)
+    folded = layers.fold_batch_norm(params[0], norm, statistics)
+    np.testing.assert_allclose(before.apply(folded, (), x)[0], want, rtol=1e-4, atol=1e-5)
+
+
 def test_weight_norm_starts_as_its_inner_layer_and_ignores_the_length_of_v():
     inner = layers.dense(3)
     net = layers.weight_norm(inner)
