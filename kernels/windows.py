@@ -215,8 +215,7 @@ def unfold(x: Array, where: Windows) -> Array:
 
 def fold(pieces: Array, where: Windows) -> Array:
     """Return the sum of all windows' entries where they were read, the adjoint of `unfold`."""
-    axes = len(where.sizes)
-    return overlap_add(lambda entry: pieces[(..., *entry, slice(None))], where) if axes else pieces
+    return overlap_add(lambda entry: pieces[(..., *entry, slice(None))], where)
 
 
 def interleave(phases: dict[tuple[int, ...], Array], stride: tuple[int, ...]) -> Array:

@@ -58,7 +58,7 @@ def conv(
 
 
 @conv.backward
-def conv_backward(saved, dy, *, stride, padding, dilation, groups):
+def conv_backward(saved, dy, *, groups):
     """DX = dY·Wᵀ put back where X was read, dW = Xᵀ·dY entry by entry of the window, db = Σ dY."""
     x, w, known = saved
     where, has_bias = known.value
@@ -103,7 +103,7 @@ def conv_transpose(
 
 
 @conv_transpose.backward
-def conv_transpose_backward(saved, dy, *, stride, padding, output_padding, dilation, groups):
+def conv_transpose_backward(saved, dy, *, groups):
     """DX = the convolution of dY, dW = dYᵀ·X entry by entry with the feature axes exchanged, db = Σ dY."""
     x, w, known = saved
     where, has_bias = known.value
