@@ -48,6 +48,7 @@ from fnn.rules.convolution import conv_transpose as conv_transpose
 from fnn.rules.convolution import im2col as im2col
 from fnn.rules.dropout import dropout as dropout
 from fnn.rules.elementwise import elementwise as elementwise
+from fnn.rules.embedding import embedding as embedding
 from fnn.rules.gates import add as add
 from fnn.rules.gates import copy as copy
 from fnn.rules.gates import divide as divide
