@@ -1,6 +1,7 @@
 """Embedding: rows of a table by integer ids. Kernel: `fnn.kernels.embedding`."""
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float, Int
 
 from fnn.kernels import embedding as kernel
@@ -36,7 +37,10 @@ def embedding(ids: Int[Array, "*batch"], w: Float[Array, "vocabulary features"],
         raise ValueError(
             f"embedding: padding_id = {padding_id}, wanted one of the table's ids 0..{w.shape[0] - 1}, or None."
         )
-    return kernel.forward(ids, w), (ids, Static(w.shape[0]))
+    y = kernel.forward(ids, w)
+    if padding_id is not None:
+        y = jnp.where((ids == padding_id)[..., None], lax.stop_gradient(y), y)  # says it of the plain forward, too
+    return y, (ids, Static(w.shape[0]))
 
 
 @embedding.backward

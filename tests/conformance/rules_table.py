@@ -11,6 +11,7 @@ import pytest
 from activation_cases import ACTIVATIONS
 from cases import Case
 from convolution_cases import CONVOLUTION
+from embedding_cases import EMBEDDING
 from gate_cases import GATES, PENALTIES, PRODUCTS, REDUCTIONS
 from loss_cases import LOSSES
 from normalisation_cases import NORMALISATION
@@ -33,6 +34,7 @@ CASES: dict[str, Case] = {
         *POOLING,
         *RESIZING,
         *PADDING,
+        *EMBEDDING,
     )
 }
 
@@ -56,6 +58,7 @@ richest_case = pytest.mark.parametrize(
 # What a property notes without failing, and why it stands.
 NOTED: dict[tuple[str, str], str] = {
     ("step_straight_through", "differences"): "The estimator's gradient is on purpose not that of the step.",
+    ("embedding", "differences"): "The row of the padding gets on purpose no gradient.",
 }
 
 
