@@ -62,6 +62,8 @@ from fnn.layers.dropout import channel_dropout as channel_dropout
 from fnn.layers.dropout import dropout as dropout
 from fnn.layers.dropout import spatial_dropout as spatial_dropout
 from fnn.layers.dropout import stochastic_depth as stochastic_depth
+from fnn.layers.embedding import Embedding as Embedding
+from fnn.layers.embedding import embedding as embedding
 from fnn.layers.layer import Layer as Layer
 from fnn.layers.layer import layer as layer
 from fnn.layers.layer import stateless as stateless
