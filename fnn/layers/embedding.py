@@ -12,6 +12,9 @@ from fnn.layers.layer import Layer, layer, need_params
 from fnn.layers.scope import LayerError, path
 
 
+_START = initializers.gaussian(0.02)
+
+
 class Embedding(NamedTuple):
     """The parameter of `embedding`: a row of features for each id."""
 
@@ -22,7 +25,7 @@ def embedding(
     vocabulary: int,
     features: int,
     *,
-    weight: initializers.Initializer = initializers.gaussian(0.02),
+    weight: initializers.Initializer = _START,
     padding_id: int | None = None,
     dtype=jnp.float32,
 ) -> Layer:
