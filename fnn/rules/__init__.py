@@ -42,6 +42,8 @@ from fnn.rules.arithmetic import exp as exp
 from fnn.rules.arithmetic import log as log
 from fnn.rules.arithmetic import sqrt as sqrt
 from fnn.rules.arithmetic import square as square
+from fnn.rules.attention import alibi_slopes as alibi_slopes
+from fnn.rules.attention import attention as attention
 from fnn.rules.convolution import col2im as col2im
 from fnn.rules.convolution import conv as conv
 from fnn.rules.convolution import conv_transpose as conv_transpose
@@ -66,6 +68,7 @@ from fnn.rules.losses.classification import kl_divergence as kl_divergence
 from fnn.rules.losses.classification import negative_log_likelihood as negative_log_likelihood
 from fnn.rules.losses.classification import sigmoid_cross_entropy as sigmoid_cross_entropy
 from fnn.rules.losses.classification import softmax_cross_entropy as softmax_cross_entropy
+from fnn.rules.losses.linear_cross_entropy import linear_cross_entropy as linear_cross_entropy
 from fnn.rules.losses.loss import loss as loss
 from fnn.rules.losses.margins import cosine_distance as cosine_distance
 from fnn.rules.losses.margins import hinge as hinge
@@ -104,3 +107,4 @@ from fnn.rules.resizing import pixel_shuffle as pixel_shuffle
 from fnn.rules.resizing import pixel_unshuffle as pixel_unshuffle
 from fnn.rules.resizing import upsample_linear as upsample_linear
 from fnn.rules.resizing import upsample_nearest as upsample_nearest
+from fnn.rules.rotary import rotary as rotary

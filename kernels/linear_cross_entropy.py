@@ -1,0 +1,135 @@
+"""Softmax cross-entropy of a linear layer, chunk by chunk of rows: the logits of all rows never stand in memory.
+
+x: (rows, features), w: (features, classes), b: (classes,), integer targets: (rows,). For each chunk of rows
+
+    S = X·W + b,   Z = c tanh(S / c) if there is a soft cap c, else S
+    ℓ, m, s as `fnn.kernels.cross_entropy` has them of Z, with u = a t, t the smoothed one-hot rows of the targets
+    dZ = f (P Σ u - u),   dS = dZ (1 - (Z / c)²),   dX = dS·Wᵀ,   dW += Xᵀ·dS,   db += Σ dS,   da += Σ f t (-log P)
+
+where f_i is the derivative of the loss by ℓ_i. It is known before ℓ is where the loss is a mean or a sum, so one pass
+with three products makes value and gradients: the logits need not be made again. Logits, statistics and sums are in
+float32 or wider; dS enters the products in x's dtype, as everywhere.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from fnn.kernels import cross_entropy, linear
+from fnn.kernels.numerics import wide, wide_dtype
+
+Rows = Float[Array, " rows"]
+
+
+class Head(NamedTuple):
+    """What all chunks share, or its gradients; None of what is not there."""
+
+    w: Float[Array, "features classes"]
+    b: Float[Array, " classes"] | None
+    class_weights: Float[Array, " classes"] | None
+
+
+class Options(NamedTuple):
+    """The static configuration."""
+
+    label_smoothing: float = 0.0
+    soft_cap: float | None = None
+
+
+def chunk_rows(rows: int, classes: int) -> int:
+    """Return how many rows a chunk takes, such that the chunks are equal, or the last is shorter by a few rows.
+
+    A chunk of 2²² logits (16 MB) stays near the caches of a CPU; a GPU wants longer products.
+    """
+    entries = 2**22 if jax.default_backend() == "cpu" else 2**26
+    most = max(entries // max(classes, 1), 128)
+    chunks = -(-rows // most)
+    return max(-(-rows // max(chunks, 1)), 1)
+
+
+def values(x: Float[Array, "rows features"], head: Head, targets: Int[Array, " rows"], options: Options) -> Rows:
+    """Return ℓ; a target that is no class counts as none."""
+
+    def chunk(carry, pair):
+        x, targets = pair
+        z, u, _ = _scores(x, head, targets, options)
+        return carry, cross_entropy.forward(z, u)[0]
+
+    return _over_chunks(chunk, (), (x, targets), head.w.shape[1])[1]
+
+
+def values_and_gradients(
+    x: Float[Array, "rows features"], head: Head, targets: Int[Array, " rows"], factors: Rows, options: Options
+) -> tuple[Rows, Float[Array, "rows features"], Head]:
+    """Return ℓ, and the gradients of Σ f ℓ by x and by the head, in the accumulation dtype."""
+    factors, largest = _levelled(factors, x.dtype)
+
+    def chunk(sums, row):
+        x, targets, factors = row
+        z, u, t = _scores(x, head, targets, options)
+        value, norm = cross_entropy.forward(z, u)
+        total = None if head.class_weights is None else u.sum(-1)
+        ds = cross_entropy.backward(z, norm, u, total, factors)
+        if options.soft_cap is not None:
+            ds = ds * (1 - jnp.square(z / options.soft_cap))
+        da = None if head.class_weights is None else _class_sums(factors, t * cross_entropy.surprisal(z, norm, t))
+        db = None if head.b is None else ds.sum(0)
+        ds = ds.astype(x.dtype)
+        parts = Head(linear.backward_weight(x, ds), db, da)
+        sums = jax.tree.map(lambda total, part: total + part * largest, sums, parts)
+        return sums, (value, linear.product(ds, head.w, ((1,), (1,))) * largest)
+
+    none = jax.tree.map(lambda p: jnp.zeros(p.shape, wide_dtype(p.dtype)), head)
+    sums, (value, dx) = _over_chunks(chunk, none, (x, targets, factors), head.w.shape[1])
+    return value, dx, sums
+
+
+def _scores(x: Array, head: Head, targets: Array, options: Options) -> tuple[Array, Array, Array]:
+    """Return (Z, u, t) of a chunk."""
+    z = linear.product(x, head.w, ((1,), (0,)))
+    if head.b is not None:
+        z = z + wide(head.b).astype(z.dtype)[None]
+    if options.soft_cap is not None:
+        z = options.soft_cap * jnp.tanh(z / options.soft_cap)
+    t = cross_entropy.distribution(targets, z.shape[1], options.label_smoothing, z.dtype)
+    return z, t if head.class_weights is None else t * head.class_weights.astype(z.dtype)[None], t
+
+
+def _class_sums(factors: Rows, costs: Float[Array, "rows classes"]) -> Float[Array, " classes"]:
+    """Return Σ f t (-log P) over the rows; a row that does not count adds nothing, though it cost infinity."""
+    return factors @ jnp.where((factors == 0)[:, None], 0.0, costs)
+
+
+def _levelled(factors: Rows, dtype) -> tuple[Rows, Float[Array, ""] | float]:
+    """Divide the factors by the largest where dS is to be float16, which a mean over many rows would underflow."""
+    if dtype != jnp.float16:
+        return factors, 1.0
+    largest = lax.stop_gradient(jnp.abs(factors).max(initial=0))
+    largest = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1.0)
+    return factors / largest, largest
+
+
+def _over_chunks(chunk, carry, rows, classes: int):
+    """Scan ``chunk(carry, rows) -> (carry, outputs)`` over chunks of the rows.
+
+    Each chunk takes rows from all over, so that a batch that is sharded over devices stays so in every chunk. Rows of
+    zeros fill up the last one: with a factor of 0 they add nothing.
+    """
+    length = rows[0].shape[0]
+    size = chunk_rows(length, classes)
+    chunks = -(-length // size)
+    if chunks == 1:
+        return chunk(carry, rows)
+
+    def split(a):
+        a = jnp.pad(a, [(0, chunks * size - length)] + [(0, 0)] * (a.ndim - 1))
+        return a.reshape(size, chunks, *a.shape[1:]).swapaxes(0, 1)
+
+    def join(a):
+        return a.swapaxes(0, 1).reshape(chunks * size, *a.shape[2:])[:length]
+
+    carry, outputs = lax.scan(chunk, carry, jax.tree.map(split, rows))
+    return carry, jax.tree.map(join, outputs)
