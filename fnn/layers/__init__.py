@@ -78,6 +78,8 @@ from fnn.layers.normalisation import layer_norm as layer_norm
 from fnn.layers.normalisation import local_response_norm as local_response_norm
 from fnn.layers.normalisation import rms_norm as rms_norm
 from fnn.layers.normalisation import weight_norm as weight_norm
+from fnn.layers.padded import Padded as Padded
+from fnn.layers.padded import pointwise as pointwise
 from fnn.layers.pooling import adaptive_average_pool as adaptive_average_pool
 from fnn.layers.pooling import adaptive_max_pool as adaptive_max_pool
 from fnn.layers.pooling import average_pool as average_pool
