@@ -1,7 +1,8 @@
 """The rows of the conformance table for embeddings, and for what picks rows by integers."""
 
 import numpy as np
-from cases import Case, generator, normal
+from cases import Case, generator, normal, uniform
+from loss_cases import reduced, softmax_cross_entropy
 
 from fnn import rules
 
@@ -16,6 +17,12 @@ def embedding_without(ids, w, padding_id):
     return embedding(ids, fixed)
 
 
+def head(x, w, targets, b=None, a=None, label_smoothing=0.0, ignore_label=None, soft_cap=None):
+    z = x @ w if b is None else x @ w + b
+    z = z if soft_cap is None else soft_cap * np.tanh(z / soft_cap)
+    return softmax_cross_entropy(z, targets, a, label_smoothing, ignore_label)
+
+
 IDS = generator("ids").integers(0, 4, size=(2, 3))
 TABLE = normal("table", 5, 3)
 
@@ -23,4 +30,31 @@ EMBEDDING: list[Case] = [
     Case(rules.embedding, "one id", (np.asarray(2), TABLE), {}, embedding),
     Case(rules.embedding, "every id twice", (np.array([0, 3, 3, 0, 4]), TABLE), {}, embedding, length=2),
     Case(rules.embedding, "padding", (IDS, TABLE), {"padding_id": 1}, embedding, embedding_without, length=6),
+]
+
+LCE, LINEAR_CROSS_ENTROPY = rules.linear_cross_entropy, reduced(head, 3)
+X, W, B = normal("features", 4, 2), normal("head", 2, 5), normal("head bias", 5)
+LABELS, IGNORED = np.array([4, 0, 3, 0]), np.array([2, -100, 0, 2])
+WEIGHTS, CLASS_WEIGHTS = uniform("weights", 4, low=0.2, high=1.7), uniform("class weights", 5, low=0.3, high=2.0)
+EVERYTHING = {"label_smoothing": 0.2, "ignore_label": -100, "soft_cap": 2.0}
+
+HEADS: list[Case] = [
+    Case(LCE, "mean", (X, W, LABELS), {}, LINEAR_CROSS_ENTROPY, length=12),
+    Case(LCE, "sum weighted", (X, W, LABELS, WEIGHTS, B), {"reduction": "sum"}, LINEAR_CROSS_ENTROPY, length=12),
+    Case(
+        LCE,
+        "everything",
+        (X, W, IGNORED, WEIGHTS, B, CLASS_WEIGHTS),
+        EVERYTHING,
+        LINEAR_CROSS_ENTROPY,
+        length=12,
+    ),
+    Case(
+        LCE,
+        "everything, none",
+        (X.reshape(2, 2, 2), W, IGNORED.reshape(2, 2), WEIGHTS[:2], B, CLASS_WEIGHTS),
+        EVERYTHING | {"reduction": "none"},
+        LINEAR_CROSS_ENTROPY,
+        length=12,
+    ),
 ]

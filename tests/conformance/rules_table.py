@@ -11,7 +11,7 @@ import pytest
 from activation_cases import ACTIVATIONS
 from cases import Case
 from convolution_cases import CONVOLUTION
-from embedding_cases import EMBEDDING
+from embedding_cases import EMBEDDING, HEADS
 from gate_cases import GATES, PENALTIES, PRODUCTS, REDUCTIONS
 from loss_cases import LOSSES
 from normalisation_cases import NORMALISATION
@@ -35,6 +35,7 @@ CASES: dict[str, Case] = {
         *RESIZING,
         *PADDING,
         *EMBEDDING,
+        *HEADS,
     )
 }
 
