@@ -3,41 +3,17 @@
 The plain programs are those of flax.linen, of `jax.nn` or of a textbook, and autodiff makes their backward passes:
 ``lax.conv_general_dilated``, ``lax.reduce_window``, means and variances by jnp, ``jax.image.resize``,
 ``jax.random.bernoulli``. torch's take the module torch first, which this file does not import, and images
-(batch, channels, *spatial) whose memory is laid out channels last.
+(batch, channels, *spatial) whose memory is laid out channels last. In names, /2 is a stride of 2, as papers write it.
 """
 
 import itertools
-import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from experiments.benchmarks.operations import Case
 from fnn import rules
-
-
-class Case(NamedTuple):
-    """One operation at one shape."""
-
-    name: str
-    """As papers write it: /2 is a stride of 2."""
-    shapes: tuple[tuple[int, ...], ...]
-    """Of the arguments that have gradients: x, then parameters."""
-    ours: Callable[..., Any]
-    plain: Callable[..., Any]
-    torch: Callable[..., Any]
-    goal: float = 1.0
-    """What the ratio of the times, forward and backward, may be at most."""
-    random: bool = False
-    """Whether the programs take a key behind their arguments and draw different numbers from it."""
-
-    @property
-    def terms(self) -> int:
-        """The longest sum that a value or a gradient is made of."""
-        (*rows, _), *parameters = self.shapes
-        return max(math.prod(rows), *(math.prod(shape[:-1]) for shape in parameters), 1)
 
 
 def convolution(

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmarks.vision_steps import MOMENTUM, RATE, Program, compiled
+from experiments.benchmarks.training_steps import Program, compile_step
+from experiments.benchmarks.vision_steps import MOMENTUM, RATE
 
 # By name, for they are no dependencies: this module is imported only where they are.
 nn: Any = importlib.import_module("flax.linen")
@@ -79,9 +80,7 @@ def program(net: Any, leaves: Sequence[np.ndarray], x: Any, labels: Any) -> Prog
         updates, memory = optimizer.update(grads, memory, params)
         return (optax.apply_updates(params, updates), changed.get("batch_stats", {}), memory), value
 
-    start = (params, statistics, optimizer.init(params))
-    call, seconds = compiled(step, start, batch)
-    return Program(start, lambda state: call(state, batch), seconds)
+    return compile_step(step, (params, statistics, optimizer.init(params)), batch)
 
 
 def filled(params: Any, leaves: Iterator[np.ndarray]) -> Any:

@@ -1,8 +1,5 @@
 """PyTorch's side of the vision benchmark: the same operations, LeNet and ResNet-18 with their steps."""
 
-import importlib
-import os
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,42 +7,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmarks.vision_cases import Case
-from experiments.benchmarks.vision_steps import MOMENTUM, RATE, Program
+from experiments.benchmarks.operations import Case
+from experiments.benchmarks.torch_timing import time_both, torch
+from experiments.benchmarks.torch_timing import timed as timed
+from experiments.benchmarks.training_steps import Program
+from experiments.benchmarks.vision_steps import MOMENTUM, RATE
 
-# By name, for it is no dependency: this module is imported only where torch is.
-torch: Any = importlib.import_module("torch")
 nn = torch.nn
-torch.set_num_threads(len(os.sched_getaffinity(0)))
-
-IDLE = 0.3
-"""Seconds to sleep behind torch: its OpenMP threads spin for a while after a call and slow what comes next. For the
-same reason it is never timed in turn with JAX, but in rounds of its own, of which the fastest is compared: they spin
-for each other too, so that a neighbour on either core makes a run of torch several times as long."""
 
 
-def time_case(case: Case, arguments: tuple[Any, ...], rounds: int) -> list[float]:
+def time_case(case: Case, arguments: tuple[Any, ...], ours: Any, rounds: int) -> list[float]:
     """Return the seconds of forward and backward of the case, channels last, `rounds` times."""
     arrays = [a for a in arguments if not jnp.issubdtype(a.dtype, jax.dtypes.prng_key)]
     *tensors, dy = [tensor(np.asarray(a), weights=0 < i < len(arrays) - 1) for i, a in enumerate(arrays)]
-    tensors = [t.requires_grad_() for t in tensors]
-
-    def passes():
-        y = case.torch(torch, *tensors)
-        return y, torch.autograd.grad(y, tensors, dy)
-
-    return timed(passes, rounds)
-
-
-def timed(program, rounds: int) -> list[float]:
-    """Return the seconds of each run but the first two; then wait until the threads are quiet."""
-    seconds = []
-    for _ in range(rounds + 2):
-        began = time.perf_counter()
-        program()
-        seconds.append(time.perf_counter() - began)
-    time.sleep(IDLE)
-    return seconds[2:]
+    return time_both(case, tensors, dy, ours, rounds)
 
 
 def tensor(a: np.ndarray, *, weights: bool):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
-from experiments.benchmarks import measure, vision, vision_cases
+from experiments.benchmarks import measure, operations, vision_cases
 
 CASES = [*vision_cases.field(1), *vision_cases.resnet50(1)]
 
@@ -42,17 +42,17 @@ def test_both_programs_of_a_case_fit_its_arguments(case):
 def test_programs_that_differ_are_not_timed():
     (pool,) = [case for case in vision_cases.field(1) if case.name == "2x2 max-pool, /2"]
     wrong = pool._replace(plain=lambda x: 1.001 * pool.plain(x))
-    arguments = vision.draw(wrong)
+    arguments = operations.draw(wrong)
     with pytest.raises(ValueError, match="2x2 max-pool, /2: fnn and the baseline differ by"):
-        vision.need_same(wrong, arguments, *(vision.both(f)(*arguments) for f in (wrong.ours, wrong.plain)))
+        operations.need_same(wrong, arguments, *(operations.both(f)(*arguments) for f in (wrong.ours, wrong.plain)))
 
 
 def test_dropout_with_another_rate_is_not_timed():
     (dropout,) = [case for case in vision_cases.field(1) if case.random]
     (other,) = [vision_cases.dropout(dropout.name, dropout.shapes[0], 0.12, goal=1.0)]
-    arguments = vision.draw(dropout)
+    arguments = operations.draw(dropout)
     with pytest.raises(ValueError, match="dropout"):
-        vision.need_same(dropout, arguments, *(vision.both(f)(*arguments) for f in (dropout.ours, other.plain)))
+        operations.need_same(dropout, arguments, *(operations.both(f)(*arguments) for f in (dropout.ours, other.plain)))
 
 
 def test_rounds_alternate_and_end_after_the_seconds():
