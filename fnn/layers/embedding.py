@@ -9,8 +9,8 @@ from jaxtyping import Array, Float
 
 from fnn import initializers, rules
 from fnn.layers.layer import Layer, layer, need_params
+from fnn.layers.padded import like, unpad
 from fnn.layers.scope import LayerError, path
-
 
 _START = initializers.gaussian(0.02)
 
@@ -32,7 +32,7 @@ def embedding(
     """Y = W[ids]: integer ids (...) to y (..., features). Rule: `fnn.rules.embedding`.
 
     The table starts by `weight` (N(0, 0.02²), as in GPT-2) in `dtype`, for integers have none to take. The row of
-    `padding_id` gets no gradient.
+    `padding_id` gets no gradient. A `Padded` batch of ids gives a Padded batch of rows.
 
     Ids outside 0..vocabulary-1 raise LayerError with the first of them and its place where they are known while the
     program is traced; within a compiled program their rows are NaN.
@@ -50,22 +50,18 @@ def embedding(
         raise ValueError(f"embedding: padding_id = {padding_id}, wanted one of 0..{vocabulary - 1}, or None.")
 
     def init(key, x):
-        _need_ids(_ids_of(x))
+        _need_ids(unpad(x)[0])
         return Embedding(weight(key, (vocabulary, features), dtype)), ()
 
     def apply(params, state, x, *, key=None, train=False):
         need_params(params, Embedding)
-        ids = _ids_of(x)
+        ids, _ = unpad(x)
         _need_ids(ids)
         _need_known(ids, params.w.shape[0])
         y = rules.embedding(ids, params.w, padding_id=padding_id)
-        return y, state
+        return like(x, y), state
 
     return layer("embedding", init, apply)
-
-
-def _ids_of(x):
-    return x
 
 
 def _need_ids(ids) -> None:
