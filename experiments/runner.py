@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fnn import train
-from fnn.train.recorders import make_folder
+from fnn.train.recorders import Recorder, make_folder
 
 console = Console(stderr=True)
 
@@ -79,15 +79,18 @@ def prepare(settings: Settings) -> None:
     (settings.out / "settings.json").write_text(json.dumps(values, indent=2, default=str) + "\n")
 
 
-def fit(folder: Path, net, loss, optimizer, examples, **options: Any) -> train.Result:
+def fit(
+    folder: Path, net, loss, optimizer, examples, *, recorders: Sequence[Recorder] = (), **options: Any
+) -> train.Result:
     """Do `train.fit` with a live bar; keep the history in `folder` as JSON lines, TensorBoard events and a picture.
 
-    The picture is drawn of what there is when the run ends early, by Ctrl-C or by a loss that is not finite.
+    `recorders` are called besides. The picture is drawn of what there is when the run ends early, by Ctrl-C or by a
+    loss that is not finite.
     """
     events = folder / "events"
     for old in events.glob("events.out.tfevents.*"):
         old.unlink()
-    recorders = train.json_lines(folder / "history.jsonl"), train.tensorboard(events)
+    recorders = train.json_lines(folder / "history.jsonl"), train.tensorboard(events), *recorders
     try:
         result = train.fit(net, loss, optimizer, examples, recorders=recorders, **options)
     except (train.Interrupted, train.NonFiniteError) as error:
