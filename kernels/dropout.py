@@ -13,12 +13,12 @@ from fnn.kernels import threefry
 _LEVELS = 1 << 32
 # No statistical flaw of Threefry-2x32 is known from 13 rounds on (Salmon et al., 2011); the usual 20 are a margin that
 # a mask does not need, and the bits are the cost of dropout.
-_ROUNDS = 13
+ROUNDS = 13
 
 
 def keep_mask(key: Array, shape: tuple[int, ...], rate: float) -> Bool[Array, "..."]:
     """Return True with probability 1 - rate for each entry."""
-    return threefry.bits(key, shape, _ROUNDS) >= jnp.uint32(dropped_levels(rate))
+    return threefry.bits(key, shape, ROUNDS) >= jnp.uint32(dropped_levels(rate))
 
 
 def apply(x: Float[Array, "..."], key: Array, rate: float, shared: tuple[int, ...] = ()) -> Float[Array, "..."]:

@@ -26,7 +26,7 @@ def bits(key: Array, shape: tuple[int, ...], rounds: int = 20) -> UInt32[Array, 
     if math.prod(shape) > 1 << 32:
         raise ValueError(f"threefry: shape {shape} has more than 2**32 entries, the counter's range.")
     # A key is itself the fold of others; the barrier keeps that arithmetic, done once, out of the loop over entries.
-    k0, k1 = lax.optimization_barrier(_key_words(key))
+    k0, k1 = lax.optimization_barrier(key_words(key))
     index = jnp.zeros(shape, jnp.uint32)
     stride = 1
     for axis in reversed(range(len(shape))):
@@ -61,7 +61,8 @@ def block(k0: Array, k1: Array, x0: Array, x1: Array, rounds: int = 20) -> tuple
     return x0, x1
 
 
-def _key_words(key: Array) -> tuple[Array, Array]:
+def key_words(key: Array) -> tuple[Array, Array]:
+    """Return the two words of a key, what `block` takes; those of another generator are mixed into two."""
     words = jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
     k0, k1 = words[0], words[1]
     for i in range(2, words.shape[0], 2):

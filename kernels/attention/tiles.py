@@ -1,0 +1,159 @@
+"""One tile of attention: the scores of some queries against some keys, what is added to them, and what is masked.
+
+A tile has the axes (batch, kv_heads, group, queries, keys); `group` are the query heads that share a key-value head.
+Scores, softmax and sums are in float32 or wider; products take operands in the inputs' dtype.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float
+
+from fnn.kernels import threefry
+from fnn.kernels.dropout import ROUNDS, dropped_levels
+from fnn.kernels.linear import product
+
+Tile = Float[Array, "batch kv_heads group queries keys"]
+Rows = Float[Array, "batch kv_heads group queries features"]
+Columns = Float[Array, "batch kv_heads keys features"]
+_BATCH = ((0, 1), (0, 1))
+
+
+class Scoring(NamedTuple):
+    """How scores are made of products, and weights of scores: static."""
+
+    causal: bool = False
+    window: int | None = None
+    soft_cap: float | None = None
+    scale: float = 1.0
+    dropout: float = 0.0
+
+
+class Modifiers(NamedTuple):
+    """The arrays that modify scores, or None; their axes are those of a tile, of size 1 where they broadcast."""
+
+    bias: Array | None = None  # (batch, kv_heads, group, queries, keys)
+    slopes: Array | None = None  # (1, kv_heads, group, 1, 1)
+    lengths: Array | None = None  # (batch, 1, 1, 1, 1)
+    offset: Array | None = None  # (batch, 1, 1, 1, 1)
+
+
+class Place(NamedTuple):
+    """Where a tile stands: the numbers of its first query and of its first key, and whether a mask may touch it."""
+
+    query: int | Array
+    key: int | Array
+    masked: bool
+
+
+def scores(q: Rows, k: Columns, modifiers: Modifiers, place: Place, scoring: Scoring) -> tuple[Tile, Tile | None]:
+    """Return S, -inf where masked, and the slope of the soft cap if there is one."""
+    s = against(q, k) * scoring.scale
+    slope = None
+    if scoring.soft_cap is not None:
+        t = jnp.tanh(s / scoring.soft_cap)
+        s, slope = scoring.soft_cap * t, 1 - t * t
+    if modifiers.bias is not None:
+        s = s + _spread(of_tile(modifiers.bias, place, s.shape).astype(s.dtype), s.shape)
+    if modifiers.slopes is not None:
+        distance = _spread(distances(modifiers, place, s), s.shape)
+        s = s + _spread(modifiers.slopes.astype(s.dtype), s.shape) * distance
+    allowed = _allowed(modifiers, place, scoring, s.shape)
+    return s if allowed is None else jnp.where(_spread(allowed, s.shape), s, -jnp.inf), slope
+
+
+def distances(modifiers: Modifiers, place: Place, s: Tile) -> Float[Array, "batch 1 1 queries keys"]:
+    """Return j - i: how far each key stands behind each query."""
+    i, j = _positions(modifiers, place, s.shape)
+    return (j - i).astype(s.dtype)
+
+
+def of_tile(bias: Array, place: Place, shape: tuple[int, ...]) -> Array:
+    """Return the part of a bias that falls onto a tile."""
+    for axis, start in ((3, place.query), (4, place.key)):
+        if bias.shape[axis] != 1:
+            bias = lax.dynamic_slice_in_dim(bias, start, shape[axis], axis)
+    return bias
+
+
+def keep_mask(
+    key: Array, batch: int, heads: int, queries: int, keys: int, rate: float
+) -> Bool[Array, "batch heads queries keys"]:
+    """Return which weights dropout keeps: a function of the key and of the number of each weight alone."""
+    numbers = jnp.arange(batch * heads, dtype=jnp.int32).reshape(batch, heads, 1, 1, 1)
+    shape = (batch, heads, 1, queries, keys)
+    bits = _drawn(threefry.key_words(key), numbers, Place(0, 0, False), queries, shape)
+    return (bits >= jnp.uint32(dropped_levels(rate)))[:, :, 0]
+
+
+def kept_of(words: tuple[Array, Array] | None, heads: Array, place: Place, queries: int, s: Tile, rate: float):
+    """Return what dropout multiplies each weight by, 0 or 1 / (1 - rate), or None without a key.
+
+    heads: (batch, kv_heads, group, 1, 1), the number batch · heads + head of each; `queries`, how many there are.
+    """
+    if words is None:
+        return None
+    kept = _drawn(words, heads, place, queries, s.shape) >= jnp.uint32(dropped_levels(rate))
+    scale = (1 << 32) / ((1 << 32) - dropped_levels(rate))
+    return jnp.where(kept, jnp.asarray(scale, s.dtype), jnp.asarray(0, s.dtype))
+
+
+def against(rows: Rows, columns: Columns) -> Tile:
+    """Return the product of each row with each column, over the features: Q·Kᵀ, dO·Vᵀ."""
+    tile = product(_folded(rows), columns, ((3,), (3,)), _BATCH)
+    return tile.reshape(*rows.shape[:4], columns.shape[2])
+
+
+def over_keys(tile: Tile, columns: Columns) -> Rows:
+    """Return Σ over the keys of the tile times the columns: P·V, dS·K."""
+    rows = product(_folded(tile).astype(columns.dtype), columns, ((3,), (2,)), _BATCH)
+    return rows.reshape(*tile.shape[:4], columns.shape[3])
+
+
+def over_queries(tile: Tile, rows: Rows) -> Columns:
+    """Return Σ over the queries, and the heads of the group, of the tile times the rows: Pᵀ·dO, dSᵀ·Q."""
+    return product(_folded(tile).astype(rows.dtype), _folded(rows), ((2,), (2,)), _BATCH)
+
+
+def _drawn(words: tuple[Array, Array], heads: Array, place: Place, queries: int, shape: tuple[int, ...]) -> Array:
+    """Return 32 random bits a weight; the counters are the number of its row among all rows, and of its key."""
+    rows = heads.astype(jnp.uint32) * jnp.uint32(queries % (1 << 32))
+    rows = _spread(rows, (*shape[:4], 1)) + _spread(_count(place.query, shape, 3, jnp.uint32), (*shape[:4], 1))
+    columns = _count(place.key, shape, 4, jnp.uint32)
+    high, low = threefry.block(*words, _spread(rows, shape), _spread(columns, shape), ROUNDS)
+    return high ^ low
+
+
+def _allowed(modifiers: Modifiers, place: Place, scoring: Scoring, shape: tuple[int, ...]) -> Array | None:
+    i, j = _positions(modifiers, place, shape)
+    conditions = [] if modifiers.lengths is None else [j < modifiers.lengths.astype(jnp.int32)]
+    if place.masked and scoring.causal:
+        conditions.append(j <= i)
+    if place.masked and scoring.window is not None:
+        conditions.append(j > i - scoring.window)
+        if not scoring.causal:
+            conditions.append(j < i + scoring.window)
+    allowed = None
+    for condition in conditions:
+        allowed = condition if allowed is None else allowed & condition
+    return allowed
+
+
+def _positions(modifiers: Modifiers, place: Place, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    i, j = _count(place.query, shape, 3, jnp.int32), _count(place.key, shape, 4, jnp.int32)
+    return i if modifiers.offset is None else i + modifiers.offset.astype(jnp.int32), j
+
+
+def _count(first: int | Array, shape: tuple[int, ...], axis: int, dtype) -> Array:
+    sizes = tuple(size if at == axis else 1 for at, size in enumerate(shape))
+    return jnp.asarray(first).astype(dtype) + lax.broadcasted_iota(dtype, sizes, axis)
+
+
+def _spread(x: Array, shape: tuple[int, ...]) -> Array:
+    return jnp.broadcast_to(x, shape)
+
+
+def _folded(tile: Array) -> Array:
+    batch, kv_heads, group, queries, columns = tile.shape
+    return tile.reshape(batch, kv_heads, group * queries, columns)
