@@ -1,4 +1,4 @@
-"""Data for training: real images, small built-in sets, and what is done to them before training."""
+"""Data for training: real images and texts, small built-in sets, and what is done to them before training."""
 
 from fnn.data.augmentation import compose as compose
 from fnn.data.augmentation import cut_out as cut_out
@@ -12,6 +12,9 @@ from fnn.data.idx import read_idx as read_idx
 from fnn.data.images import digits as digits
 from fnn.data.images import fashion_mnist as fashion_mnist
 from fnn.data.images import mnist as mnist
+from fnn.data.lines import Batch as Batch
+from fnn.data.lines import bucket as bucket
+from fnn.data.lines import pad as pad
 from fnn.data.logic import and_gate as and_gate
 from fnn.data.logic import nand_gate as nand_gate
 from fnn.data.logic import nor_gate as nor_gate
@@ -26,8 +29,18 @@ from fnn.data.prepare import one_hot as one_hot
 from fnn.data.prepare import standardise as standardise
 from fnn.data.prepare import train_test_split as train_test_split
 from fnn.data.shapes import shapes as shapes
+from fnn.data.text import names as names
+from fnn.data.text import read_text as read_text
+from fnn.data.text import shakespeare as shakespeare
+from fnn.data.text import split_text as split_text
+from fnn.data.text import verse as verse
 from fnn.data.toys import circles as circles
 from fnn.data.toys import gaussians as gaussians
 from fnn.data.toys import spirals as spirals
 from fnn.data.toys import two_moons as two_moons
 from fnn.data.toys import xor_clouds as xor_clouds
+from fnn.data.vocabulary import Vocabulary as Vocabulary
+from fnn.data.vocabulary import check_ids as check_ids
+from fnn.data.windows import random_windows as random_windows
+from fnn.data.windows import streams as streams
+from fnn.data.windows import windows as windows

@@ -7,14 +7,13 @@ All of them are rows of pixels in [0, 1], ready for a dense layer. A convolution
 """
 
 import hashlib
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from fnn.data.download import fetch
 from fnn.data.examples import Dataset, Examples, check_labels
+from fnn.data.files import File, Folder, find
 from fnn.data.idx import read_idx
 from fnn.data.prepare import train_test_split
 
@@ -42,7 +41,7 @@ def digits() -> Dataset:
     return train_test_split(examples, 0.2, seed=0, stratify=True)
 
 
-def mnist(folder: str | os.PathLike[str] | None = None) -> Dataset:
+def mnist(folder: Folder | None = None) -> Dataset:
     """Return MNIST: x float32 (60000 or 10000, 784) in [0, 1], 0 is background; y int32 (60000 or 10000,).
 
     The four idx files, compressed or not, are looked for in `folder`; without it, in the folder that the environment
@@ -56,7 +55,7 @@ def mnist(folder: str | os.PathLike[str] | None = None) -> Dataset:
     return _read(MNIST, folder)
 
 
-def fashion_mnist(folder: str | os.PathLike[str] | None = None) -> Dataset:
+def fashion_mnist(folder: Folder | None = None) -> Dataset:
     """Return Fashion-MNIST: x float32 (60000 or 10000, 784) in [0, 1]; y int32 (60000 or 10000,).
 
     Classes 0 to 9: T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot. The files
@@ -68,14 +67,6 @@ def fashion_mnist(folder: str | os.PathLike[str] | None = None) -> Dataset:
     or holds something else, and DownloadError.
     """
     return _read(FASHION_MNIST, folder)
-
-
-class File(NamedTuple):
-    """One file of a set, as its authors published it."""
-
-    name: str
-    size: int
-    sha256: str
 
 
 class Source(NamedTuple):
@@ -109,36 +100,12 @@ FASHION_MNIST = Source(
 )
 
 
-def _read(source: Source, folder: str | os.PathLike[str] | None) -> Dataset:
+def _read(source: Source, folder: Folder | None) -> Dataset:
     """Find the four files, check that they belong together, and return them as examples."""
-    if folder is not None:
-        paths = _in_folder(source, Path(folder), "")
-    elif os.environ.get("FNN_DATA"):
-        paths = _in_folder(source, Path(os.environ["FNN_DATA"]), " that the environment variable FNN_DATA names")
-    else:
-        paths = _in_cache(source)
+    paths = find(source.name, source.mirror, source[2:], folder)
+    _refuse_another_set(source, paths[-1])
     train_images, train_labels, test_images, test_labels = paths
     return Dataset(_examples(train_images, train_labels), _examples(test_images, test_labels))
-
-
-def _in_folder(source: Source, folder: Path, origin: str) -> list[Path]:
-    """Return the paths of the four files in the folder's subfolder for this set, or in the folder itself."""
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"the folder {folder}{origin} does not exist; wanted one that holds the four files of {source.name}."
-        )
-    files = source[2:]
-    missing = {}
-    for place in (folder / source.name, folder):
-        candidates = [(place / file.name, place / file.name.removesuffix(".gz")) for file in files]
-        found = [next((path for path in pair if path.is_file()), None) for pair in candidates]
-        paths = [path for path in found if path is not None]
-        if len(paths) == len(files):
-            _refuse_another_set(source, paths[-1])
-            return paths
-        missing[place] = [file.name for file, path in zip(files, found, strict=True) if path is None]
-    lacking = "; ".join(f"{place} lacks {', '.join(names)}" for place, names in missing.items())
-    raise FileNotFoundError(f"the folder {folder}{origin} does not hold {source.name}: {lacking}.")
 
 
 def _refuse_another_set(source: Source, labels: Path) -> None:
@@ -149,14 +116,6 @@ def _refuse_another_set(source: Source, labels: Path) -> None:
             raise ValueError(
                 f"{labels.parent} holds {other.name}, and {source.name} was wanted: the files have the same names."
             )
-
-
-def _in_cache(source: Source) -> list[Path]:
-    """Return the paths of the four files in the user's cache, downloading those that are not there."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fnn" / source.name
-    return [
-        fetch(source.mirror + file.name, cache / file.name, size=file.size, sha256=file.sha256) for file in source[2:]
-    ]
 
 
 def _examples(images_path: Path, labels_path: Path) -> Examples:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fnn import data
-from fnn.data import images
+from fnn.data import files, images
 from fnn.data.idx import read_idx
 
 TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
@@ -176,13 +176,13 @@ def test_a_corrupt_file_is_named(tmp_path, write_set):
 @pytest.mark.parametrize("load, source", [(data.mnist, "MNIST"), (data.fashion_mnist, "FASHION_MNIST")])
 def test_downloaded_once(tmp_path, monkeypatch, server, write_set, load, source):
     published = write_set(tmp_path / "published")
-    files = []
+    described = []
     for name in NAMES:
         content = (published / name).read_bytes()
-        files.append(images.File(name, len(content), hashlib.sha256(content).hexdigest()))
+        described.append(files.File(name, len(content), hashlib.sha256(content).hexdigest()))
         server.serve("/mirror/" + name, content)
     name = getattr(images, source).name
-    monkeypatch.setattr(images, source, images.Source(name, server.url + "/mirror/", *files))
+    monkeypatch.setattr(images, source, images.Source(name, server.url + "/mirror/", *described))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("FNN_DATA", "")  # empty is not set
 
@@ -200,7 +200,7 @@ def test_downloaded_once(tmp_path, monkeypatch, server, write_set, load, source)
 
 def test_the_default_cache_is_in_the_home_folder(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(images, "fetch", lambda url, path, **wanted: asked.append((url, path)) or path)
+    monkeypatch.setattr(files, "fetch", lambda url, path, **wanted: asked.append((url, path)) or path)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("FNN_DATA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
