@@ -68,6 +68,7 @@ from fnn.rules.losses.classification import kl_divergence as kl_divergence
 from fnn.rules.losses.classification import negative_log_likelihood as negative_log_likelihood
 from fnn.rules.losses.classification import sigmoid_cross_entropy as sigmoid_cross_entropy
 from fnn.rules.losses.classification import softmax_cross_entropy as softmax_cross_entropy
+from fnn.rules.losses.ctc import ctc as ctc
 from fnn.rules.losses.linear_cross_entropy import linear_cross_entropy as linear_cross_entropy
 from fnn.rules.losses.loss import loss as loss
 from fnn.rules.losses.margins import cosine_distance as cosine_distance
@@ -100,6 +101,9 @@ from fnn.rules.pooling.whole import global_max_pool as global_max_pool
 from fnn.rules.pooling.windowed import average_pool as average_pool
 from fnn.rules.pooling.windowed import l2_pool as l2_pool
 from fnn.rules.pooling.windowed import max_pool as max_pool
+from fnn.rules.recurrence.gru import gru as gru
+from fnn.rules.recurrence.lstm import lstm as lstm
+from fnn.rules.recurrence.rnn import rnn as rnn
 from fnn.rules.reductions import dot as dot
 from fnn.rules.reductions import mean as mean
 from fnn.rules.reductions import sum as sum
@@ -108,3 +112,7 @@ from fnn.rules.resizing import pixel_unshuffle as pixel_unshuffle
 from fnn.rules.resizing import upsample_linear as upsample_linear
 from fnn.rules.resizing import upsample_nearest as upsample_nearest
 from fnn.rules.rotary import rotary as rotary
+from fnn.rules.routing import balance_loss as balance_loss
+from fnn.rules.routing import combine as combine
+from fnn.rules.routing import dispatch as dispatch
+from fnn.rules.routing import route as route

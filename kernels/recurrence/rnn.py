@@ -1,0 +1,57 @@
+"""The loop of the simple recurrent network: h' = f(z + h·U), f = tanh or relu.
+
+z: (time, batch, hidden), the input's product; u: (hidden, hidden); h0: (batch, hidden); h: (time, batch, hidden).
+
+    dz = (dy + dh) f',   dh = dz·Uᵀ,   f' = 1 - h², or 1 where h > 0
+
+dy is the cotangent of the step's output and dh that of its state from the steps after. Where a row has no step, f'
+is 0 and dh is passed on.
+"""
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from fnn.kernels.numerics import wide
+from fnn.kernels.recurrence.sequences import State, Steps, Valid, kept, step_product, step_product_transposed
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": lambda z: jnp.maximum(z, 0)}
+
+
+def forward(
+    z: Steps, u: Float[Array, "hidden hidden"], h0: State, valid: Valid, activation: str, reverse: bool
+) -> tuple[Steps, State]:
+    """Return the state after each step, and the last one."""
+    f = ACTIVATIONS[activation]
+
+    def step(h, inputs):
+        z, valid = inputs
+        h = kept(valid, f(z + step_product(h, u)), h)
+        return h, h
+
+    last, h = lax.scan(step, wide(h0), (z, valid), reverse=reverse)
+    return h, last
+
+
+def backward(
+    h: Steps,
+    u: Float[Array, "hidden hidden"],
+    valid: Valid,
+    dy: Steps,
+    dlast: State,
+    activation: str,
+    reverse: bool,
+) -> tuple[Steps, State]:
+    """Return dZ and dh0, from the cotangents of the outputs and of the last state."""
+    slope = 1 - h * h if activation == "tanh" else (h > 0).astype(h.dtype)
+    slope = kept(valid, slope, 0)
+
+    def step(dh, inputs):
+        dy, slope, valid = inputs
+        dh = dy + dh
+        dz = dh * slope
+        passed = step_product_transposed(dz, u)
+        return (passed if valid is None else jnp.where(valid, passed, dh)), dz
+
+    dh0, dz = lax.scan(step, dlast, (dy, slope, valid), reverse=not reverse)
+    return dz, dh0
