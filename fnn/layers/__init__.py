@@ -38,6 +38,10 @@ from fnn.layers.activations import swish as swish
 from fnn.layers.activations import tanh as tanh
 from fnn.layers.activations import tanh_shrink as tanh_shrink
 from fnn.layers.activations import threshold as threshold
+from fnn.layers.attention import Attention as Attention
+from fnn.layers.attention import CrossAttention as CrossAttention
+from fnn.layers.attention import KeyValueCache as KeyValueCache
+from fnn.layers.attention import attention as attention
 from fnn.layers.batch_normalisation import BatchNorm as BatchNorm
 from fnn.layers.batch_normalisation import BatchNormState as BatchNormState
 from fnn.layers.batch_normalisation import batch_norm as batch_norm
@@ -87,6 +91,10 @@ from fnn.layers.pooling import global_average_pool as global_average_pool
 from fnn.layers.pooling import global_max_pool as global_max_pool
 from fnn.layers.pooling import l2_pool as l2_pool
 from fnn.layers.pooling import max_pool as max_pool
+from fnn.layers.positions import LearnedPositions as LearnedPositions
+from fnn.layers.positions import Position as Position
+from fnn.layers.positions import learned_positions as learned_positions
+from fnn.layers.positions import sinusoidal_positions as sinusoidal_positions
 from fnn.layers.recompute import recompute as recompute
 from fnn.layers.resizing import pad as pad
 from fnn.layers.resizing import pixel_shuffle as pixel_shuffle
@@ -98,3 +106,5 @@ from fnn.layers.structure import add as add
 from fnn.layers.structure import concatenate as concatenate
 from fnn.layers.structure import flatten as flatten
 from fnn.layers.structure import reshape as reshape
+from fnn.layers.transformer_block import TransformerBlock as TransformerBlock
+from fnn.layers.transformer_block import transformer_block as transformer_block
