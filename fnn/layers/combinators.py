@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from fnn import rules
 from fnn.layers.layer import Layer, abstract, fold, layer, output_shape
+from fnn.layers.recompute import recompute as recomputed
 from fnn.layers.scope import LayerError, path, repetition, scope
 
 
@@ -86,13 +87,18 @@ def residual(inner: Layer) -> Layer:
     return layer("residual", init, apply)
 
 
-def repeat(inner: Layer, times: int) -> Layer:
+def repeat(inner: Layer, times: int, *, recompute: bool = False) -> Layer:
     """`times` copies of one layer in series, each with its own parameters, compiled once.
 
     params and state are those of `inner` with a leading axis of size `times`; the body is scanned over them, so the
     size of the program does not grow with depth. The layer must give the shape and dtype that it takes.
+
+    The backward walks the copies from last to first. It uses what each saved in the forward, or with `recompute` only
+    the input of each, of which it runs the forward again: the same numbers, for about a third more time and memory
+    that grows by one input a copy. See `layers.recompute`.
     """
     _need_layers("repeat", (inner,))
+    inner = recomputed(inner) if recompute else inner
     if times < 1:
         raise ValueError(f"repeat: times = {times}, wanted at least 1.")
 

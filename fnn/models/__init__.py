@@ -1,6 +1,10 @@
 """Named networks, built from layers and nothing else: read one to see how to write your own."""
 
 from fnn.models.all_conv import all_conv as all_conv
+from fnn.models.gpt import GPT as GPT
+from fnn.models.gpt import GPTState as GPTState
+from fnn.models.gpt import gpt as gpt
+from fnn.models.gpt import gpt_head as gpt_head
 from fnn.models.lenet import lenet as lenet
 from fnn.models.mlp import mlp as mlp
 from fnn.models.resnet import resnet as resnet
