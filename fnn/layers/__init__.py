@@ -96,6 +96,15 @@ from fnn.layers.positions import Position as Position
 from fnn.layers.positions import learned_positions as learned_positions
 from fnn.layers.positions import sinusoidal_positions as sinusoidal_positions
 from fnn.layers.recompute import recompute as recompute
+from fnn.layers.recurrence import GRU as GRU
+from fnn.layers.recurrence import LSTM as LSTM
+from fnn.layers.recurrence import RNN as RNN
+from fnn.layers.recurrence import Hidden as Hidden
+from fnn.layers.recurrence import HiddenAndCell as HiddenAndCell
+from fnn.layers.recurrence import bidirectional as bidirectional
+from fnn.layers.recurrence import gru as gru
+from fnn.layers.recurrence import lstm as lstm
+from fnn.layers.recurrence import rnn as rnn
 from fnn.layers.resizing import pad as pad
 from fnn.layers.resizing import pixel_shuffle as pixel_shuffle
 from fnn.layers.resizing import pixel_unshuffle as pixel_unshuffle

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Int, Shaped
 
 from fnn.layers.layer import Layer, layer
@@ -28,7 +30,18 @@ def unpad(x: Array | Padded) -> tuple[Array, Array | None]:
             f"{path()}: got a Padded with x of shape {x.x.shape} and lengths {x.lengths.dtype}{list(x.lengths.shape)}, "
             "wanted x (batch, time, ...) and integer lengths (batch,)."
         )
+    _need_within(x.lengths, x.x.shape[1])
     return x.x, x.lengths
+
+
+def _need_within(lengths: Array, time: int) -> None:
+    """Raise where lengths that are no tracers do not fit an axis of this size; traced ones past it count as it."""
+    if not isinstance(lengths, (jax.Array, np.ndarray)) or isinstance(lengths, jax.core.Tracer):
+        return
+    outside = np.flatnonzero((np.asarray(lengths) < 0) | (np.asarray(lengths) > time))
+    if len(outside):
+        row = int(outside[0])
+        raise LayerError(f"{path()}: the length of row {row} is {int(lengths[row])}, wanted one of 0..{time}.")
 
 
 def like(x: Array | Padded, y: Array) -> Array | Padded:

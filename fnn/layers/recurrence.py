@@ -1,0 +1,250 @@
+"""Recurrent layers: rnn, gru, lstm, and bidirectional. Stacked they are `serial`, with dropout in between if wanted.
+
+They take sequences (batch, time, features), or a `Padded` of them, and return the same kind. A layer starts at zeros
+and has no state, unless it is made with ``carry=True``: then its state is that of the recurrence, where the next call
+goes on. That is truncated back-propagation through time in training, and generation step by step afterwards; the
+parameters are the same.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fnn import initializers, rules
+from fnn.initializers import Initializer
+from fnn.layers.combinators import parallel
+from fnn.layers.layer import Layer, layer, need_features, need_params
+from fnn.layers.padded import Padded, like, unpad
+from fnn.layers.scope import LayerError, path
+
+_ORTHOGONAL = initializers.orthogonal()
+
+
+class RNN(NamedTuple):
+    """The parameters of `rnn`."""
+
+    w: Float[Array, "inputs hidden"]
+    u: Float[Array, "hidden hidden"]
+    b: Float[Array, " hidden"] | None
+
+
+class GRU(NamedTuple):
+    """The parameters of `gru`; the columns of w, u and b are those of the gates r, u and the candidate n."""
+
+    w: Float[Array, "inputs gates"]
+    u: Float[Array, "hidden gates"]
+    b: Float[Array, " gates"] | None
+    recurrent_b: Float[Array, " hidden"] | None
+
+
+class LSTM(NamedTuple):
+    """The parameters of `lstm`; the columns of w, u and b are those of the gates i, f, the candidate g and o."""
+
+    w: Float[Array, "inputs gates"]
+    u: Float[Array, "outputs gates"]
+    b: Float[Array, " gates"] | None
+    peepholes: Float[Array, "3 hidden"] | None
+    projection: Float[Array, "hidden outputs"] | None
+
+
+class Hidden(NamedTuple):
+    """The state that `rnn` and `gru` carry."""
+
+    h: Float[Array, "batch hidden"] | None
+
+
+class HiddenAndCell(NamedTuple):
+    """The state that `lstm` carries."""
+
+    h: Float[Array, "batch outputs"] | None
+    c: Float[Array, "batch hidden"] | None
+
+
+def rnn(
+    hidden: int,
+    *,
+    activation: Literal["tanh", "relu"] = "tanh",
+    carry: bool = False,
+    reverse: bool = False,
+    bias: bool = True,
+    weight: Initializer = initializers.xavier_uniform,
+    recurrent_weight: Initializer = _ORTHOGONAL,
+) -> Layer:
+    """H_t = f(X_t·W + H_(t-1)·U + b): x (batch, time, features) to y (batch, time, hidden). Rule: `fnn.rules.rnn`.
+
+    U starts orthogonal, which neither stretches nor shrinks the state, W Xavier uniform, b at zero. `carry` makes the
+    state go on from call to call; `reverse` runs from the last step to the first.
+    """
+    _check("rnn", hidden, carry, reverse)
+
+    def init(key, x):
+        x, _ = _sequences(x)
+        k_w, k_u = jax.random.split(key)
+        w, u = weight(k_w, (x.shape[2], hidden), x.dtype), recurrent_weight(k_u, (hidden, hidden), x.dtype)
+        params = RNN(w, u, jnp.zeros((hidden,), x.dtype) if bias else None)
+        return params, Hidden(jnp.zeros((x.shape[0], hidden), x.dtype)) if carry else ()
+
+    def apply(params, state, x, *, key=None, train=False):
+        need_params(params, RNN)
+        sequences, lengths = _sequences(x, params.w.shape[0])
+        start = _start(state, carry, sequences, Hidden(hidden))
+        y, last = rules.rnn(sequences, *params, start.h, lengths, activation=activation, reverse=reverse)
+        return like(x, y), Hidden(last) if carry else state
+
+    return layer("rnn", init, apply)
+
+
+def gru(
+    hidden: int,
+    *,
+    reset: Literal["after", "before"] = "after",
+    carry: bool = False,
+    reverse: bool = False,
+    bias: bool = True,
+    weight: Initializer = initializers.xavier_uniform,
+    recurrent_weight: Initializer = _ORTHOGONAL,
+) -> Layer:
+    """Gated recurrent unit: x (batch, time, features) to y (batch, time, hidden). Rule: `fnn.rules.gru`.
+
+    The reset gate is applied ``"after"`` the recurrent product (cuDNN, torch), where the candidate then has a recurrent
+    bias of its own, or ``"before"`` it (Cho et al. 2014). The recurrent weights of each gate start orthogonal, those of
+    the input Xavier uniform, biases at zero. `carry` makes the state go on from call to call; `reverse` runs from the
+    last step to the first.
+    """
+    _check("gru", hidden, carry, reverse)
+
+    def init(key, x):
+        x, _ = _sequences(x)
+        k_w, k_u = jax.random.split(key)
+        w = _by_gate(weight, k_w, 3, (x.shape[2], hidden), x.dtype)
+        u = _by_gate(recurrent_weight, k_u, 3, (hidden, hidden), x.dtype)
+        b = jnp.zeros((3 * hidden,), x.dtype) if bias else None
+        recurrent_b = jnp.zeros((hidden,), x.dtype) if bias and reset == "after" else None
+        return GRU(w, u, b, recurrent_b), Hidden(jnp.zeros((x.shape[0], hidden), x.dtype)) if carry else ()
+
+    def apply(params, state, x, *, key=None, train=False):
+        need_params(params, GRU)
+        sequences, lengths = _sequences(x, params.w.shape[0])
+        start = _start(state, carry, sequences, Hidden(hidden))
+        y, last = rules.gru(sequences, *params, start.h, lengths, reset=reset, reverse=reverse)
+        return like(x, y), Hidden(last) if carry else state
+
+    return layer("gru", init, apply)
+
+
+def lstm(
+    hidden: int,
+    *,
+    peepholes: bool = False,
+    projection: int | None = None,
+    carry: bool = False,
+    reverse: bool = False,
+    bias: bool = True,
+    forget_bias: float = 1.0,
+    weight: Initializer = initializers.xavier_uniform,
+    recurrent_weight: Initializer = _ORTHOGONAL,
+) -> Layer:
+    """Long short-term memory: x (batch, time, features) to y (batch, time, hidden). Rule: `fnn.rules.lstm`.
+
+    `peepholes` let the gates see the cell (Gers and Schmidhuber 2000); they start at zero. `projection` is the number
+    of features to which the output is projected, which are then those of y and of the recurrence (Sak et al. 2014).
+    The recurrent weights of each gate start orthogonal, those of the input and the projection Xavier uniform, biases at
+    zero but that of the forget gate, which is `forget_bias`: at 1 a cell keeps what it has until it learns otherwise
+    (Jozefowicz et al. 2015). `carry` makes the state go on from call to call; `reverse` runs from the last step to the
+    first.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from fnn import layers
+    >>> net, x = layers.lstm(8, carry=True), jnp.ones((2, 6, 3))
+    >>> params, state = net.init(jax.random.key(0), x)
+    >>> y, _ = net.apply(params, state, x)
+    >>> first, state = net.apply(params, state, x[:, :4])
+    >>> rest, state = net.apply(params, state, x[:, 4:])
+    >>> state.c.shape, bool(jnp.allclose(jnp.concatenate([first, rest], 1), y))
+    ((2, 8), True)
+    """
+    _check("lstm", hidden, carry, reverse)
+    if projection is not None and projection < 1:
+        raise ValueError(f"lstm: projection = {projection}, wanted at least 1 feature, or None.")
+    outputs = hidden if projection is None else projection
+
+    def init(key, x):
+        x, _ = _sequences(x)
+        k_w, k_u, k_p = jax.random.split(key, 3)
+        gates = jnp.asarray([0.0, forget_bias, 0.0, 0.0], x.dtype)
+        params = LSTM(
+            _by_gate(weight, k_w, 4, (x.shape[2], hidden), x.dtype),
+            _by_gate(recurrent_weight, k_u, 4, (outputs, hidden), x.dtype),
+            jnp.repeat(gates, hidden) if bias else None,
+            jnp.zeros((3, hidden), x.dtype) if peepholes else None,
+            None if projection is None else weight(k_p, (hidden, outputs), x.dtype),
+        )
+        zeros = (jnp.zeros((x.shape[0], features), x.dtype) for features in (outputs, hidden))
+        return params, HiddenAndCell(*zeros) if carry else ()
+
+    def apply(params, state, x, *, key=None, train=False):
+        need_params(params, LSTM)
+        sequences, lengths = _sequences(x, params.w.shape[0])
+        start = _start(state, carry, sequences, HiddenAndCell(outputs, hidden))
+        y, last = rules.lstm(sequences, *params[:3], *start, lengths, *params[3:], reverse=reverse)
+        return like(x, y), HiddenAndCell(*last) if carry else state
+
+    return layer("lstm", init, apply)
+
+
+def bidirectional(forward: Layer, backward: Layer) -> Layer:
+    """Both layers on the same sequences, their outputs side by side: y (batch, time, features of both).
+
+    `backward` is made with ``reverse=True``; a row of a `Padded` is run backwards from its own end. params and state
+    are tuples of two. Source: Schuster and Paliwal (1997), "Bidirectional recurrent neural networks".
+
+    >>> import jax, jax.numpy as jnp
+    >>> from fnn import layers
+    >>> net = layers.bidirectional(layers.lstm(8), layers.lstm(8, reverse=True))
+    >>> x = layers.Padded(jnp.ones((2, 6, 3)), jnp.array([6, 4]))
+    >>> net.apply(*net.init(jax.random.key(0), x), x)[0].x.shape
+    (2, 6, 16)
+    """
+    both = parallel(forward, backward)
+
+    def apply(params, state, x, *, key=None, train=False):
+        ys, state = both.apply(params, state, x, key=key, train=train)
+        return like(x, jnp.concatenate([unpad(y)[0] for y in ys], -1)), state
+
+    return layer("bidirectional", both.init, apply)
+
+
+def _check(name: str, hidden: int, carry: bool, reverse: bool) -> None:
+    if hidden < 1:
+        raise ValueError(f"{name}: hidden = {hidden}, wanted at least 1.")
+    if carry and reverse:
+        raise ValueError(f"{name}: carry and reverse, but what comes next in time cannot come before; choose one.")
+
+
+def _sequences(x: Array | Padded, features: int | None = None) -> tuple[Array, Array | None]:
+    """Return the array and the lengths of sequences; raise unless they are (batch, time, features), not empty."""
+    x, lengths = unpad(x)
+    need_features(x, features)
+    if len(x.shape) != 3 or x.shape[1] == 0:
+        raise LayerError(f"{path()}: x has shape {x.shape}, wanted (batch, time, features), with a step in time.")
+    return x, lengths
+
+
+def _by_gate(weight: Initializer, key: Any, gates: int, shape: tuple[int, int], dtype) -> Array:
+    """Return the weights of the gates side by side, each drawn on its own."""
+    return jnp.concatenate([weight(k, shape, dtype) for k in jax.random.split(key, gates)], 1)
+
+
+def _start(state: Any, carry: bool, x: Array, features: Any) -> Any:
+    """Return the state to start from, `features` with None for each number if nothing is carried."""
+    kind = type(features)
+    if not carry:
+        return kind(*(None for _ in features))
+    if not isinstance(state, kind):
+        raise LayerError(f"{path()}: state is a {type(state).__name__}, wanted {kind.__name__}, as init makes it.")
+    wanted = tuple((x.shape[0], n) for n in features)
+    if (got := tuple(leaf.shape for leaf in state)) != wanted:
+        raise LayerError(f"{path()}: state has shapes {got}, wanted {wanted} for x's {x.shape[0]} rows; init it anew.")
+    return state
