@@ -58,7 +58,7 @@ def by_scatter(ids: Int[Array, " n"], dy: Float[Array, "n features"], vocabulary
 
 def by_product(ids: Int[Array, " n"], dy: Float[Array, "n features"], vocabulary: int) -> Array:
     """Return the sums as the product of the one-hot rows, transposed, with dY; n vocabulary features operations."""
-    one_hot = (ids == jnp.arange(vocabulary, dtype=ids.dtype)[:, None]).astype(dy.dtype)
+    one_hot = (ids[None] == jnp.arange(vocabulary, dtype=ids.dtype)[:, None]).astype(dy.dtype)
     return jnp.matmul(one_hot, dy, precision=lax.Precision.HIGHEST)
 
 

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from fnn import initializers, rules
@@ -72,7 +72,7 @@ def _need_ids(ids) -> None:
 
 def _need_known(ids: Array, vocabulary: int) -> None:
     """Raise where ids that are no tracers name no row of the table."""
-    if isinstance(ids, jax.core.Tracer):
+    if isinstance(ids, Tracer):
         return
     known = np.asarray(ids)
     outside = np.argwhere((known < 0) | (known >= vocabulary))

@@ -72,13 +72,13 @@ def linear_cross_entropy(
     # The loss is linear in the values, so its derivatives by them are those at 0.
     at_zero = reduce(_NAME, jnp.zeros(targets.shape, dtype), mass, weights, reduction)[1]
     factors = _or_ignored(reduce_backward(at_zero, one, reduction)[0], targets, ignore_label)
-    values, *gradients = kernel.values_and_gradients(*arrays, factors.reshape(-1), options)
+    values, dx, dhead = kernel.values_and_gradients(*arrays, factors.reshape(-1), options)
     loss, kept = reduce(_NAME, _counted(values, targets, classes, ignore_label), mass, weights, reduction)
     _, dmass, dweights = reduce_backward(kept, one, reduction)
     if class_weights is not None and reduction == "mean":
         dmass = _or_ignored(cast(Array, dmass), targets, ignore_label)
-        gradients[1] = _with_mass(gradients[1], targets, dmass)
-    return loss, _cotangents(*gradients, dweights, x.shape)
+        dhead = _with_mass(dhead, targets, dmass)
+    return loss, _cotangents(dx, dhead, dweights, x.shape)
 
 
 @linear_cross_entropy.backward
@@ -91,7 +91,8 @@ def linear_cross_entropy_backward(saved, dloss, *, reduction, label_smoothing, i
     factors = _or_ignored(dvalues, targets, ignore_label).reshape(-1)
     arrays = (x.reshape(factors.size, w.shape[0]), kernel.Head(w, b, class_weights), targets.reshape(-1))
     options = kernel.Options(label_smoothing, soft_cap)
-    return _cotangents(*kernel.values_and_gradients(*arrays, factors, options)[1:], dweights, x.shape)
+    _, dx, dhead = kernel.values_and_gradients(*arrays, factors, options)
+    return _cotangents(dx, dhead, dweights, x.shape)
 
 
 def _cotangents(dx: Array, head: kernel.Head, dweights: Array | None, shape: tuple[int, ...]) -> tuple:
