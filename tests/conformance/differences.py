@@ -9,11 +9,11 @@ STEP = 2.0**-7  # below cases.GAP; the smaller of the two steps is half of it
 
 
 def contracted(function: Callable[..., Any], dy: list[np.ndarray]) -> Callable[..., float]:
-    """Return Σ dy · f(...), whose gradient is the cotangent that dy is pulled back to."""
+    """Return Σ dy · f(...) over real outputs, whose gradient is the cotangent that dy is pulled back to."""
 
     def value(*floats):
         y = function(*floats)
-        outputs = y if isinstance(y, tuple) else (y,)
+        outputs = [out for out in (y if isinstance(y, tuple) else (y,)) if np.asarray(out).dtype.kind == "f"]
         return float(sum((np.asarray(d) * out).sum() for d, out in zip(dy, outputs, strict=True)))
 
     return value

@@ -23,6 +23,49 @@ def head(x, w, targets, b=None, a=None, label_smoothing=0.0, ignore_label=None, 
     return softmax_cross_entropy(z, targets, a, label_smoothing, ignore_label)
 
 
+def softmax(z):
+    p = np.exp(z - z.max(-1, keepdims=True))
+    return p / p.sum(-1, keepdims=True)
+
+
+def route(z, k=1, normalise=True):
+    experts = np.argsort(-z, axis=-1, kind="stable")[..., :k]
+    p = np.take_along_axis(softmax(z), experts, -1)
+    return p / p.sum(-1, keepdims=True) if normalise else p, experts
+
+
+def balance_loss(z, experts):
+    count = z.shape[-1]
+    f = np.array([(experts == e).mean() for e in range(count)])
+    return count * (f * softmax(z).reshape(-1, count).mean(0)).sum()
+
+
+def slots(experts, num_experts, capacity):
+    """Return {(token, choice): (expert, slot)} by handing out the slots one by one."""
+    taken, found = [0] * num_experts, {}
+    for j in range(experts.shape[1]):
+        for t in range(experts.shape[0]):
+            e = experts[t, j]
+            if taken[e] < capacity:
+                found[t, j] = (e, taken[e])
+                taken[e] += 1
+    return found
+
+
+def dispatch(x, experts, num_experts, capacity):
+    y = np.zeros((num_experts, capacity, x.shape[1]))
+    for (t, _), slot in slots(experts, num_experts, capacity).items():
+        y[slot] = x[t]
+    return y
+
+
+def combine(y, weights, experts):
+    z = np.zeros((len(weights), y.shape[2]))
+    for (t, j), slot in slots(experts, *y.shape[:2]).items():
+        z[t] += weights[t, j] * y[slot]
+    return z
+
+
 IDS = generator("ids").integers(0, 4, size=(2, 3))
 TABLE = normal("table", 5, 3)
 
@@ -57,4 +100,16 @@ HEADS: list[Case] = [
         LINEAR_CROSS_ENTROPY,
         length=12,
     ),
+]
+
+ROUTER = normal("router", 4, 3) + np.array([0.0, 0.4, 0.8])
+CHOSEN = np.array([[2, 1], [2, 0], [1, 2], [2, 1]])
+BUFFERS, SHARES = normal("buffers", 3, 2, 2), uniform("shares", 4, 2, low=0.2, high=0.8)
+
+ROUTING: list[Case] = [
+    Case(rules.route, "mixtral", (ROUTER.reshape(2, 2, 3),), {"k": 2}, route, length=3),
+    Case(rules.route, "switch", (ROUTER,), {"k": 1, "normalise": False}, route, length=3),
+    Case(rules.balance_loss, "two of three", (ROUTER, CHOSEN), {}, balance_loss, length=12),
+    Case(rules.dispatch, "with drops", (normal("tokens", 4, 2), CHOSEN), {"num_experts": 3, "capacity": 2}, dispatch),
+    Case(rules.combine, "with drops", (BUFFERS, SHARES, CHOSEN), {}, combine, length=2),
 ]
