@@ -71,6 +71,9 @@ from fnn.layers.embedding import embedding as embedding
 from fnn.layers.layer import Layer as Layer
 from fnn.layers.layer import layer as layer
 from fnn.layers.layer import stateless as stateless
+from fnn.layers.mixture_of_experts import MixtureOfExperts as MixtureOfExperts
+from fnn.layers.mixture_of_experts import MixtureOfExpertsState as MixtureOfExpertsState
+from fnn.layers.mixture_of_experts import mixture_of_experts as mixture_of_experts
 from fnn.layers.normalisation import GroupNorm as GroupNorm
 from fnn.layers.normalisation import InstanceNorm as InstanceNorm
 from fnn.layers.normalisation import LayerNorm as LayerNorm
