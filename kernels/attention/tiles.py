@@ -40,62 +40,53 @@ class Modifiers(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a tile stands: the numbers of its first query and of its first key, and whether a mask may touch it."""
+    """Where a tile stands: its first example, key-value head, query and key, numbers or traced, and how many of each."""
 
+    batch: int | Array
+    kv_head: int | Array
     query: int | Array
     key: int | Array
-    masked: bool
+    size: tuple[int, int, int, int]
+    masked: bool  # whether the causal mask or the window may touch it
 
 
 def scores(q: Rows, k: Columns, modifiers: Modifiers, place: Place, scoring: Scoring) -> tuple[Tile, Tile | None]:
-    """Return S, -inf where masked, and the slope of the soft cap if there is one."""
+    """Return S, -inf where masked, and the slope of the soft cap if there is one; modifiers are those of the tile."""
     s = against(q, k) * scoring.scale
     slope = None
     if scoring.soft_cap is not None:
         t = jnp.tanh(s / scoring.soft_cap)
         s, slope = scoring.soft_cap * t, 1 - t * t
     if modifiers.bias is not None:
-        s = s + _spread(of_tile(modifiers.bias, place, s.shape).astype(s.dtype), s.shape)
+        s = s + _spread(modifiers.bias.astype(s.dtype), s.shape)
     if modifiers.slopes is not None:
-        distance = _spread(distances(modifiers, place, s), s.shape)
-        s = s + _spread(modifiers.slopes.astype(s.dtype), s.shape) * distance
+        s = s + _spread(modifiers.slopes.astype(s.dtype), s.shape) * distances(modifiers, place, s)
     allowed = _allowed(modifiers, place, scoring, s.shape)
     return s if allowed is None else jnp.where(_spread(allowed, s.shape), s, -jnp.inf), slope
 
 
-def distances(modifiers: Modifiers, place: Place, s: Tile) -> Float[Array, "batch 1 1 queries keys"]:
+def distances(modifiers: Modifiers, place: Place, s: Tile) -> Tile:
     """Return j - i: how far each key stands behind each query."""
     i, j = _positions(modifiers, place, s.shape)
-    return (j - i).astype(s.dtype)
-
-
-def of_tile(bias: Array, place: Place, shape: tuple[int, ...]) -> Array:
-    """Return the part of a bias that falls onto a tile."""
-    for axis, start in ((3, place.query), (4, place.key)):
-        if bias.shape[axis] != 1:
-            bias = lax.dynamic_slice_in_dim(bias, start, shape[axis], axis)
-    return bias
+    return _spread((j - i).astype(s.dtype), s.shape)
 
 
 def keep_mask(
     key: Array, batch: int, heads: int, queries: int, keys: int, rate: float
 ) -> Bool[Array, "batch heads queries keys"]:
     """Return which weights dropout keeps: a function of the key and of the number of each weight alone."""
-    numbers = jnp.arange(batch * heads, dtype=jnp.int32).reshape(batch, heads, 1, 1, 1)
-    shape = (batch, heads, 1, queries, keys)
-    bits = _drawn(threefry.key_words(key), numbers, Place(0, 0, False), queries, shape)
-    return (bits >= jnp.uint32(dropped_levels(rate)))[:, :, 0]
+    place = Place(0, 0, 0, 0, (batch, heads, queries, keys), False)
+    return _kept(threefry.key_words(key), place, heads, queries, (batch, heads, 1, queries, keys), rate)[:, :, 0]
 
 
-def kept_of(words: tuple[Array, Array] | None, heads: Array, place: Place, queries: int, s: Tile, rate: float):
-    """Return what dropout multiplies each weight by, 0 or 1 / (1 - rate), or None without a key.
-
-    heads: (batch, kv_heads, group, 1, 1), the number batch · heads + head of each; `queries`, how many there are.
-    """
+def dropout_of(
+    words: tuple[Array, Array] | None, place: Place, kv_heads: int, queries: int, s: Tile, rate: float
+) -> Tile | None:
+    """Return what dropout multiplies each weight by, 0 or 1 / (1 - rate); None without the words of a key."""
     if words is None:
         return None
-    kept = _drawn(words, heads, place, queries, s.shape) >= jnp.uint32(dropped_levels(rate))
     scale = (1 << 32) / ((1 << 32) - dropped_levels(rate))
+    kept = _kept(words, place, kv_heads, queries, s.shape, rate)
     return jnp.where(kept, jnp.asarray(scale, s.dtype), jnp.asarray(0, s.dtype))
 
 
@@ -123,6 +114,17 @@ def _drawn(words: tuple[Array, Array], heads: Array, place: Place, queries: int,
     columns = _count(place.key, shape, 4, jnp.uint32)
     high, low = threefry.block(*words, _spread(rows, shape), _spread(columns, shape), ROUNDS)
     return high ^ low
+
+
+def _kept(words, place: Place, kv_heads: int, queries: int, shape: tuple[int, ...], rate: float) -> Array:
+    """Draw 32 bits a weight; the counters are the number of its row among those of all heads, and of its key."""
+    rows = _count(place.batch, shape, 0, jnp.uint32)
+    for first, axis, size in ((place.kv_head, 1, kv_heads), (0, 2, shape[2]), (place.query, 3, queries)):
+        number = _count(first, shape, axis, jnp.uint32)
+        rows = rows * jnp.uint32(size) + jnp.broadcast_to(number, jnp.broadcast_shapes(rows.shape, number.shape))
+    columns = _count(place.key, shape, 4, jnp.uint32)
+    high, low = threefry.block(*words, _spread(rows, shape), _spread(columns, shape), ROUNDS)
+    return (high ^ low) >= jnp.uint32(dropped_levels(rate))
 
 
 def _allowed(modifiers: Modifiers, place: Place, scoring: Scoring, shape: tuple[int, ...]) -> Array | None:
