@@ -11,7 +11,8 @@ import pytest
 from activation_cases import ACTIVATIONS
 from cases import Case
 from convolution_cases import CONVOLUTION
-from embedding_cases import EMBEDDING, HEADS
+from ctc_cases import CTC
+from embedding_cases import EMBEDDING, HEADS, ROUTING
 from gate_cases import GATES, PENALTIES, PRODUCTS, REDUCTIONS
 from loss_cases import LOSSES
 from normalisation_cases import NORMALISATION
@@ -29,6 +30,7 @@ CASES: dict[str, Case] = {
         *REDUCTIONS,
         *PENALTIES,
         *LOSSES,
+        *CTC,
         *CONVOLUTION,
         *NORMALISATION,
         *POOLING,
@@ -36,6 +38,7 @@ CASES: dict[str, Case] = {
         *PADDING,
         *EMBEDDING,
         *HEADS,
+        *ROUTING,
     )
 }
 
