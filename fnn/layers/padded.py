@@ -1,6 +1,6 @@
 """Sequences of different lengths in one array: each row is padded at its end, and its length goes along."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +21,11 @@ class Padded(NamedTuple):
     lengths: Int[Array, " batch"]
 
 
-def unpad(x: Array | Padded) -> tuple[Array, Array | None]:
-    """Return the array and its lengths, None for an array without; raise LayerError where they do not fit."""
+def unpad(x: Any) -> tuple[Any, Any]:
+    """Return the array and its lengths, None for an array without; raise LayerError where they do not fit.
+
+    x is an array or a Padded, or, as init is given them, their shapes.
+    """
     if not isinstance(x, Padded):
         return x, None
     if len(x.x.shape) < 2 or x.lengths.shape != x.x.shape[:1] or not jnp.issubdtype(x.lengths.dtype, jnp.integer):
@@ -34,7 +37,7 @@ def unpad(x: Array | Padded) -> tuple[Array, Array | None]:
     return x.x, x.lengths
 
 
-def _need_within(lengths: Array, time: int) -> None:
+def _need_within(lengths: Any, time: int) -> None:
     """Raise where lengths that are no tracers do not fit an axis of this size; traced ones past it count as it."""
     if not isinstance(lengths, (jax.Array, np.ndarray)) or isinstance(lengths, jax.core.Tracer):
         return
