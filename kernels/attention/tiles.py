@@ -40,7 +40,7 @@ class Modifiers(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a tile stands: its first example, key-value head, query and key, numbers or traced, and how many of each."""
+    """Where a tile stands: its first example, key-value head, query and key, and how many there are of each."""
 
     batch: int | Array
     kv_head: int | Array

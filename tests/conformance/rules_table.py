@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from activation_cases import ACTIVATIONS
+from attention_cases import ATTENTION
 from cases import Case
 from convolution_cases import CONVOLUTION
 from ctc_cases import CTC
@@ -39,6 +40,7 @@ CASES: dict[str, Case] = {
         *EMBEDDING,
         *HEADS,
         *ROUTING,
+        *ATTENTION,
     )
 }
 
