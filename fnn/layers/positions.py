@@ -119,7 +119,7 @@ def _advanced(state: Any, time: int, carry: bool) -> tuple[Array | None, Any]:
     return state.position, Position(state.position + time)
 
 
-def _sequence(x: Any) -> Array:
+def _sequence(x: Any) -> Any:
     """Return the array of a sequence; raise unless it is (batch, time, features)."""
     x, _ = unpad(x)
     need_features(x)
