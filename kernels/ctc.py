@@ -7,18 +7,24 @@ goes on, and with P the probabilities of the frames
     a_t(i) = P_t[∅]   (a_{t-1}(i) + b_{t-1}(i))                                     at blank i,  b(0) = 0
     b_t(i) = P_t[y_i] (b_{t-1}(i) + a_{t-1}(i-1) + b_{t-1}(i-1) [y_i ≠ y_{i-1}])     at label i
 
-from a_0(0) = 1. The probability of the sequence is Z = a_T(N) + b_T(N). The paper's β is the same recurrence on the
-frames and the labels turned round, so one scan makes both, side by side, in half of the steps. With them
+from a_0(0) = 1. The probability of the sequence is Z = a_T(N) + b_T(N). With α all of these together,
 
-    γ_t(s) = α_t(s) β_t(s) / (P_t[s] Z)             the probability that the alignment is in state s in frame t
-    dz_t[c] = P_t[c] - Σ_{s of class c} γ_t(s)      of -log Z, by the logits of P
+    γ_t(s) = Σ_{s' after s} γ_{t+1}(s') α_t(s) P_{t+1}[s'] / α_{t+1}(s')     in state s in frame t, given the sequence
+    dz_t[c] = P_t[c] - Σ_{s of class c} γ_t(s)                               of -log Z, by the logits of P
 
-γ_t is made to sum to 1 over s, as it does by its meaning, so what the states of one frame share cancels. Hence the
-scan runs on log P_t[s] less the greatest of the frame: the normaliser of P drops out, and the logarithms stay small
-where the paper's fall with every frame, and would lose a digit every ten.
+from γ_T, which is what the two ends have of Z. This γ is the paper's α β / (P Z): with α kept, β need not be made. Its
+factors are the shares of the terms in the sums above, so all the exponentials are taken at once, outside the scan,
+which only multiplies and adds; and γ_t sums to 1 however long the sequence, where α and β would lose digits apart.
 
-An impossible state is NOTHING, not -inf: log-sums and their derivatives then need no exceptions. Frames past a length
-keep the state as it is. Graves, Fernández, Gomez, Schmidhuber (2006), "Connectionist temporal classification".
+The forward scan runs on log P_t[s] less the greatest of the frame: the normaliser of P drops out, and the logarithms
+stay small, where the paper's fall with each frame. An impossible state is NOTHING, not -inf: log-sums and their
+derivatives then need no exceptions. Frames past a length keep the state as it is.
+
+Kept are α, time · (2N + 1) numbers a row, and the normaliser. To make α again instead takes half as long as all the
+rest: the forward scan is nothing but exponentials. Measured on two cores, batch 16, 150 frames, 40 classes, 30 labels:
+MEASURED
+
+Graves, Fernández, Gomez, Schmidhuber (2006), "Connectionist temporal classification".
 """
 
 from typing import NamedTuple
@@ -43,52 +49,71 @@ class Frames(NamedTuple):
     present: Bool[Array, "time *batch 1"]
 
 
+States = tuple[Float[Array, "*time_batch blanks"], Float[Array, "*time_batch labels"]]
+
+
 def forward(
     logits: Float[Array, "*batch time classes"],
     labels: Int[Array, "*batch labels"],
     logit_lengths: Int[Array, "*batch"],
     label_lengths: Int[Array, "*batch"],
     blank: int,
-) -> tuple[Float[Array, "*batch"], tuple[Float[Array, "*batch time"], Float[Array, "*batch time"]]]:
-    """Return -log Z, +inf where there is no alignment, and the normaliser (m, s) of the logits."""
+) -> tuple[Float[Array, "*batch"], tuple[States, tuple[Float[Array, "*batch time"], Float[Array, "*batch time"]]]]:
+    """Return -log Z, +inf where there is no alignment; log α of all frames, and the normaliser (m, s) of the logits."""
     norm = normaliser(logits, -1)
     frames, best = _frames(logits, labels, logit_lengths, label_lengths, blank)
-    step, begin = _recurrence(frames, _skips(labels), jnp.zeros_like(label_lengths))
-    last, _ = lax.scan(lambda state, frame: (step(state, frame), None), begin, frames)
-    total = _total(last, label_lengths, best, norm, frames.present)
-    return jnp.where(total < NOTHING / 2, jnp.inf, -total), norm
+    penalty = jnp.where(_skips(labels), 0.0, NOTHING).astype(best.dtype)
+
+    def step(state, frame):
+        a, b = state
+        blank, label, present = frame
+        before = _before_each_blank(b, NOTHING)
+        new_a = blank + _log_sum(a, before)
+        new_b = label + _log_sum(b, a[..., :-1], before[..., :-1] + penalty)
+        state = jnp.where(present, new_a, a), jnp.where(present, new_b, b)
+        return state, state
+
+    (a, b), states = lax.scan(step, _begin(labels, best.dtype), frames)
+    ends = _log_sum(a, _before_each_blank(b, NOTHING))
+    end = jnp.where(_index(ends) == label_lengths[..., None], ends, 0.0).sum(-1)
+    maximum, log_total = norm
+    log_total = jnp.where(log_total == -jnp.inf, jnp.nan, log_total)  # a frame of -inf alone has no probabilities
+    taken_off = jnp.moveaxis(best, 0, -2)[..., 0] - maximum - log_total
+    total = end + jnp.where(jnp.moveaxis(frames.present, 0, -2)[..., 0], taken_off, 0.0).sum(-1)
+    return jnp.where(total < NOTHING / 2, jnp.inf, -total), (states, norm)
 
 
 def backward(
     logits: Float[Array, "*batch time classes"],
-    norm: tuple[Float[Array, "*batch time"], Float[Array, "*batch time"]],
     labels: Int[Array, "*batch labels"],
     logit_lengths: Int[Array, "*batch"],
     label_lengths: Int[Array, "*batch"],
     blank: int,
+    kept: tuple[States, tuple[Float[Array, "*batch time"], Float[Array, "*batch time"]]],
     dvalues: Float[Array, "*batch"],
 ) -> Float[Array, "*batch time classes"]:
     """Return dz = dℓ (P - Σ γ), and 0 in the frames past a length and where there is no alignment."""
+    (a, b), (maximum, log_total) = kept
     frames, best = _frames(logits, labels, logit_lengths, label_lengths, blank)
-    # The two chains stand on axis 0 of the batch. Turned round, a sequence begins at the blank behind its padding.
-    both = Frames(*(jnp.stack([x, x[::-1, ..., ::-1]], 1) for x in frames))
-    skips = jnp.stack([_skips(labels), _skips(labels[..., ::-1])])
-    starts = jnp.stack([jnp.zeros_like(label_lengths), labels.shape[-1] - label_lengths])
-    step, begin = _recurrence(both, skips, starts)
-    (last_a, last_b), (a, b) = lax.scan(lambda state, frame: (step(state, frame),) * 2, begin, both)
-    at_blank = a[:, 0] + a[::-1, 1, ..., ::-1] - frames.blank
-    at_label = b[:, 0] + b[::-1, 1, ..., ::-1] - frames.label
-    top = lax.stop_gradient(jnp.maximum(_greatest(at_blank), _greatest(at_label)))
-    at_blank, at_label = jnp.exp(at_blank - top).sum(-1, keepdims=True), jnp.exp(at_label - top)
-    share = jnp.concatenate([at_blank, at_label], -1) / (at_blank + at_label.sum(-1, keepdims=True))
+    before_end = _before_each_blank(b[-1], NOTHING)
+    ends = _log_sum(a[-1], before_end)
+    at_end = _index(ends) == label_lengths[..., None]
+    last = tuple(jnp.where(at_end, jnp.exp(x - ends), 0.0) for x in (a[-1], before_end))
+
+    def step(state, shares):
+        g_a, g_b = state
+        stay_a, from_b, stay_b, from_a, skip, present = shares
+        to_before = _before_each_blank(g_a * from_b, 0.0)
+        return state, state
+
+    _, (g_a, g_b) = lax.scan(step, last, (*_shares(a, b, frames, labels), frames.present), reverse=True)
+    share = jnp.concatenate([g_a.sum(-1, keepdims=True), g_b], -1)
     symbols = jnp.concatenate([jnp.full((*labels.shape[:-1], 1), blank, labels.dtype), labels], -1)
     one_hot = distribution(symbols, logits.shape[-1], 0.0, share.dtype)
     # A product, and not sums by index: those are contended additions, slow on a GPU and in no fixed order.
     occupied = jnp.matmul(jnp.moveaxis(share, 0, -2), one_hot, precision=lax.Precision.HIGHEST)
-    maximum, log_total = norm
     p = jnp.exp(wide(logits) - maximum[..., None] - log_total[..., None])
-    total = _total((last_a[0], last_b[0]), label_lengths, best, norm, frames.present)
-    counts = jnp.moveaxis(frames.present, 0, -2) & ~(total < NOTHING / 2)[..., None, None]
+    counts = jnp.moveaxis(frames.present, 0, -2) & possible[..., None, None]
     return jnp.where(counts, dvalues[..., None, None] * (p - occupied), 0.0)
 
 

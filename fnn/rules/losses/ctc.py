@@ -86,7 +86,7 @@ def _check(logits, labels, logit_lengths, label_lengths, blank: int) -> tuple[Ar
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise ValueError(f"ctc: labels are {labels.dtype}, wanted integers.")
     if not any(isinstance(x, Tracer) for x in (labels, *lengths)):
-        _check_numbers(np.asarray(labels), *map(np.asarray, lengths), time, classes, blank)
+        _check_numbers(np.asarray(labels), np.asarray(lengths[0]), np.asarray(lengths[1]), time, classes, blank)
     return lengths[0], lengths[1]
 
 
@@ -104,8 +104,8 @@ def _check_numbers(labels, logit_lengths, label_lengths, time: int, classes: int
     if wrong.any():
         row, place = np.argwhere(wrong)[0].tolist()
         raise ValueError(
-            f"ctc: label {labels[row, place]} of row {row} at place {place}, wanted a class 0..{classes - 1} other than "
-            f"the blank, {blank}; padding stands past label_lengths."
+            f"ctc: label {labels[row, place]} of row {row} at place {place}, wanted a class 0..{classes - 1} other "
+            f"than the blank, {blank}; padding stands past label_lengths."
         )
 
 

@@ -24,8 +24,16 @@ def lenient():
 
 RULES = {name: function for name, function in vars(rules).items() if isinstance(function, Rule)}
 
-# What annotations cannot say: how many entries windows span together.
-GIVEN = {"col2im": {"size": (7,)}}
+# What annotations cannot say: how many entries windows span together; that labels are not the blank, and fit in.
+GIVEN = {
+    "col2im": {"size": (7,)},
+    "ctc": {
+        "labels": np.array([[1, 2], [2, 2], [2, 1], [1, 1]]),
+        "weights": np.array([0.4, 0.9, 1.3, 1.6]),
+        "logit_lengths": None,
+        "label_lengths": None,
+    },
+}
 
 
 @pytest.mark.parametrize("name", RULES)
