@@ -9,14 +9,14 @@ has a row of NaN and gives its gradient to no row.
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Integer
 
 from fnn.kernels.numerics import wide
 
 _SMALL = 512  # the largest vocabulary whose gradient is a matrix product where scatters are slow
 
 
-def forward(ids: Int[Array, "*batch"], w: Float[Array, "vocabulary features"]) -> Float[Array, "*batch features"]:
+def forward(ids: Integer[Array, "*batch"], w: Float[Array, "vocabulary features"]) -> Float[Array, "*batch features"]:
     """Return W[ids], NaN where an id names no row."""
     ids = _signed(ids)
     if w.shape[0] == 0:
@@ -27,7 +27,7 @@ def forward(ids: Int[Array, "*batch"], w: Float[Array, "vocabulary features"]) -
 
 
 def backward(
-    ids: Int[Array, "*batch"], dy: Float[Array, "*batch features"], vocabulary: int, padding_id: int | None = None
+    ids: Integer[Array, "*batch"], dy: Float[Array, "*batch features"], vocabulary: int, padding_id: int | None = None
 ) -> Float[Array, "vocabulary features"]:
     """Return dW in the accumulation dtype, its row `padding_id` zero.
 
@@ -51,18 +51,18 @@ def backward(
     return (by_product if vocabulary <= _SMALL else by_sorting)(ids, dy, vocabulary)
 
 
-def by_scatter(ids: Int[Array, " n"], dy: Float[Array, "n features"], vocabulary: int) -> Array:
+def by_scatter(ids: Integer[Array, " n"], dy: Float[Array, "n features"], vocabulary: int) -> Array:
     """Return the sums by adding row after row to a table; ids at or past the vocabulary are dropped."""
     return jnp.zeros((vocabulary, dy.shape[1]), dy.dtype).at[ids].add(dy, mode="drop")
 
 
-def by_product(ids: Int[Array, " n"], dy: Float[Array, "n features"], vocabulary: int) -> Array:
+def by_product(ids: Integer[Array, " n"], dy: Float[Array, "n features"], vocabulary: int) -> Array:
     """Return the sums as the product of the one-hot rows, transposed, with dY; n vocabulary features operations."""
     one_hot = (ids[None] == jnp.arange(vocabulary, dtype=ids.dtype)[:, None]).astype(dy.dtype)
     return jnp.matmul(one_hot, dy, precision=lax.Precision.HIGHEST)
 
 
-def by_sorting(ids: Int[Array, " n"], dy: Float[Array, "n features"], vocabulary: int) -> Array:
+def by_sorting(ids: Integer[Array, " n"], dy: Float[Array, "n features"], vocabulary: int) -> Array:
     """Return the sums by sorting the ids, a running sum that starts anew with each id, and its value at each id's end.
 
     The running sum is a tree of additions, so it rounds as log n of them do; and every row of dW is a gather.
@@ -83,6 +83,6 @@ def _add_within(a: tuple[Array, Bool[Array, " n"]], b: tuple[Array, Bool[Array, 
     return jnp.where(b[1][:, None], b[0], a[0] + b[0]), a[1] | b[1]
 
 
-def _signed(ids: Int[Array, "*batch"]) -> Int[Array, "*batch"]:
+def _signed(ids: Integer[Array, "*batch"]) -> Integer[Array, "*batch"]:
     """Widen short and unsigned integers, which could not hold the size of the vocabulary."""
     return ids if ids.dtype in (jnp.int32, jnp.int64) else ids.astype(jnp.int32)

@@ -16,10 +16,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Integer
 
 from fnn.kernels import cross_entropy, linear
 from fnn.kernels.numerics import wide, wide_dtype
+from fnn.kernels.softmax import normaliser
 
 Rows = Float[Array, " rows"]
 
@@ -50,29 +51,31 @@ def chunk_rows(rows: int, classes: int) -> int:
     return max(-(-rows // max(chunks, 1)), 1)
 
 
-def values(x: Float[Array, "rows features"], head: Head, targets: Int[Array, " rows"], options: Options) -> Rows:
+def values(x: Float[Array, "rows features"], head: Head, targets: Integer[Array, " rows"], options: Options) -> Rows:
     """Return ℓ; a target that is no class counts as none."""
 
     def chunk(carry, pair):
         x, targets = pair
-        z, u, _ = _scores(x, head, targets, options)
-        return carry, cross_entropy.forward(z, u)[0]
+        z = _scores(x, head, options.soft_cap)
+        return carry, _costs(z, normaliser(z, -1), targets, head.class_weights, options.label_smoothing)
 
     return _over_chunks(chunk, (), (x, targets), head.w.shape[1])[1]
 
 
 def values_and_gradients(
-    x: Float[Array, "rows features"], head: Head, targets: Int[Array, " rows"], factors: Rows, options: Options
+    x: Float[Array, "rows features"], head: Head, targets: Integer[Array, " rows"], factors: Rows, options: Options
 ) -> tuple[Rows, Float[Array, "rows features"], Head]:
     """Return ℓ, and the gradients of Σ f ℓ by x and by the head, in the accumulation dtype."""
     factors, largest = _levelled(factors, x.dtype)
 
     def chunk(sums, row):
         x, targets, factors = row
-        z, u, t = _scores(x, head, targets, options)
-        value, norm = cross_entropy.forward(z, u)
-        total = None if head.class_weights is None else u.sum(-1)
-        ds = cross_entropy.backward(z, norm, u, total, factors)
+        z = _scores(x, head, options.soft_cap)
+        norm = normaliser(z, -1)
+        value = _costs(z, norm, targets, head.class_weights, options.label_smoothing)
+        t = cross_entropy.distribution(targets, z.shape[1], options.label_smoothing, z.dtype)
+        u = t if head.class_weights is None else t * head.class_weights.astype(z.dtype)[None]
+        ds = cross_entropy.backward(z, norm, u, None if head.class_weights is None else u.sum(-1), factors)
         if options.soft_cap is not None:
             ds = ds * (1 - jnp.square(z / options.soft_cap))
         da = None if head.class_weights is None else _class_sums(factors, t * cross_entropy.surprisal(z, norm, t))
@@ -87,15 +90,34 @@ def values_and_gradients(
     return value, dx, sums
 
 
-def _scores(x: Array, head: Head, targets: Array, options: Options) -> tuple[Array, Array, Array]:
-    """Return (Z, u, t) of a chunk."""
+def _scores(x: Array, head: Head, soft_cap: float | None) -> Float[Array, "rows classes"]:
+    """Return Z of a chunk."""
     z = linear.product(x, head.w, ((1,), (0,)))
     if head.b is not None:
         z = z + wide(head.b).astype(z.dtype)[None]
-    if options.soft_cap is not None:
-        z = options.soft_cap * jnp.tanh(z / options.soft_cap)
-    t = cross_entropy.distribution(targets, z.shape[1], options.label_smoothing, z.dtype)
-    return z, t if head.class_weights is None else t * head.class_weights.astype(z.dtype)[None], t
+    return z if soft_cap is None else soft_cap * jnp.tanh(z / soft_cap)
+
+
+def _costs(
+    z: Array, norm: tuple[Array, Array], targets: Array, class_weights: Array | None, label_smoothing: float
+) -> Rows:
+    """Return ℓ from the one logit that a target names, and from the row's mean where targets are smoothed.
+
+    `cross_entropy.forward` gives the same for any distribution, but reads all logits once more.
+    """
+    maximum, log_total = norm
+    label = jnp.clip(targets, 0, z.shape[1] - 1)[:, None]
+    cost = log_total - (jnp.take_along_axis(z, label, 1)[:, 0] - maximum)
+    a = None if class_weights is None else class_weights.astype(z.dtype)
+    if a is not None:
+        own = a[label[:, 0]]
+        cost = jnp.where(own == 0, 0.0, own * cost)
+    if not label_smoothing:
+        return cost
+    row = None if a is None else jnp.broadcast_to(a, z.shape)
+    each = cross_entropy.surprisal(z, norm, row)
+    mean = (each if row is None else row * each).mean(-1)
+    return (1 - label_smoothing) * cost + label_smoothing * mean
 
 
 def _class_sums(factors: Rows, costs: Float[Array, "rows classes"]) -> Float[Array, " classes"]:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from fnn import initializers, rules
 from fnn.layers.layer import Layer, layer, need_params
-from fnn.layers.padded import like, unpad
+from fnn.layers.padded import Padded, like, unpad
 from fnn.layers.scope import LayerError, path
 
 _START = initializers.gaussian(0.02)
@@ -50,7 +50,7 @@ def embedding(
         raise ValueError(f"embedding: padding_id = {padding_id}, wanted one of 0..{vocabulary - 1}, or None.")
 
     def init(key, x):
-        _need_ids(unpad(x)[0])
+        _need_ids(x.x if isinstance(x, Padded) else x)
         return Embedding(weight(key, (vocabulary, features), dtype)), ()
 
     def apply(params, state, x, *, key=None, train=False):

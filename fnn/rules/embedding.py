@@ -2,14 +2,14 @@
 
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Integer
 
 from fnn.kernels import embedding as kernel
 from fnn.rule import Static, rule
 
 
 @rule
-def embedding(ids: Int[Array, "*batch"], w: Float[Array, "vocabulary features"], *, padding_id: int | None = None):
+def embedding(ids: Integer[Array, "*batch"], w: Float[Array, "vocabulary features"], *, padding_id: int | None = None):
     """Y = W[ids]: a row of the table for each id.
 
     ids: (...) integers, w: (vocabulary, features), y: (..., features).

@@ -126,6 +126,28 @@ WRONG = [
     (rules.col2im, (f(1, 4, 2, 1),), {"size": 4}, ValueError, ["col2im", "(1, 4, 2, 1)", "(3,) windows", "(4,)"]),
     (rules.col2im, (f(1, 3, 2, 1),), {"size": (4, 4)}, ValueError, ["col2im", "size = (4, 4)", "a tuple of 1"]),
     (rules.col2im, (f(1, 3, 1),), {"size": 4}, ValueError, ["col2im", "(1, 3, 1)", "*outputs, *window"]),
+    (rules.embedding, (f(3), f(4, 2)), {}, TypeError, ["embedding", "float32", "integers"]),
+    (rules.embedding, (i(3), f(4)), {}, ValueError, ["embedding", "w has shape (4,)", "table"]),
+    (rules.embedding, (i(3), f(4, 2)), {"padding_id": 4}, ValueError, ["embedding", "padding_id = 4", "0..3"]),
+    *(
+        (rules.linear_cross_entropy, arguments, static, error, ["linear_cross_entropy", *words])
+        for arguments, static, error, words in (
+            ((f(2, 3), f(3, 5), f(2, 5)), {}, TypeError, ["float32", "softmax_cross_entropy"]),
+            ((f(2, 3), f(5, 3), i(2)), {}, ValueError, ["(2, 3)", "(5, 3)", "table.T"]),
+            ((f(2, 3), f(3, 5), i(3)), {}, ValueError, ["targets (3,)"]),
+            ((f(2, 3), f(3, 5), i(2), None, f(3)), {}, ValueError, ["b has shape (3,)", "(5,)"]),
+            ((f(2, 3), f(3, 5), i(2), None, None, f(3)), {}, ValueError, ["class_weights has shape (3,)", "(5,)"]),
+            ((f(2, 3), f(3, 5), i(2), f(3)), {}, ValueError, ["weights", "(3,)", "(2,)"]),
+            ((f(2, 3), f(3, 5), i(2)), {"label_smoothing": 1.0}, ValueError, ["label_smoothing = 1.0", "< 1"]),
+            ((f(2, 3), f(3, 5), i(2)), {"soft_cap": 0.0}, ValueError, ["soft_cap = 0.0", "positive"]),
+            ((f(2, 3), f(3, 5), i(2)), {"reduction": "all"}, ValueError, ["'all'", "'mean'"]),
+        )
+    ),
+    (rules.route, (f(2, 3),), {"k": 4}, ValueError, ["route", "k = 4", "(2, 3)", "1 <= k"]),
+    (rules.balance_loss, (f(2, 3), i(3, 1)), {}, ValueError, ["balance_loss", "(2, 3)", "(3, 1)"]),
+    (rules.dispatch, (f(2, 3), i(3, 1)), {}, ValueError, ["dispatch", "(2, 3)", "(3, 1)", "(tokens, k)"]),
+    (rules.dispatch, (f(2, 3), i(2, 1)), {"capacity": 0}, ValueError, ["dispatch", "capacity = 0", "at least 1"]),
+    (rules.combine, (f(2, 3, 4), f(5, 1), i(5, 2)), {}, ValueError, ["combine", "(5, 1)", "(5, 2)"]),
     (rules.concatenate, ((f(2, 3), f(3, 3)),), {}, ValueError, ["concatenate", "[(2, 3), (3, 3)]", "axis 1"]),
     (rules.concatenate, ((f(2, 3), f(2)),), {}, ValueError, ["concatenate", "[(2, 3), (2,)]", "equal shapes"]),
     (rules.concatenate, ((f(2, 3),),), {"axis": 2}, ValueError, ["concatenate", "axis = 2", "[(2, 3)]"]),

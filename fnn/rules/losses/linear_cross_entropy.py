@@ -9,7 +9,7 @@ from typing import cast
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Integer
 
 from fnn.kernels import embedding as rows_of
 from fnn.kernels import linear_cross_entropy as kernel
@@ -24,7 +24,7 @@ _NAME = "linear_cross_entropy"
 def linear_cross_entropy(
     x: Float[Array, "*batch features"],
     w: Float[Array, "features classes"],
-    targets: Int[Array, "*batch"],
+    targets: Integer[Array, "*batch"],
     weights: Float[Array, "..."] | None = None,
     b: Float[Array, " classes"] | None = None,
     class_weights: Float[Array, " classes"] | None = None,
