@@ -102,8 +102,8 @@ def sinusoidal_positions(*, base: float = 10000.0, carry: bool = False) -> Layer
 
 def _waves(positions: Int[Array, " time"], features: int, base: float, dtype) -> Float[Array, "time features"]:
     speeds = float(base) ** (-2.0 * (np.arange(features) // 2) / max(features, 1))
-    angles = positions.astype(dtype)[:, None] * jnp.asarray(speeds, dtype)
-    return jnp.where(np.arange(features) % 2 == 0, jnp.sin(angles), jnp.cos(angles))
+    angles = positions.astype(dtype)[:, None] * jnp.asarray(speeds, dtype)[None, :]
+    return jnp.where((np.arange(features) % 2 == 0)[None, :], jnp.sin(angles), jnp.cos(angles))
 
 
 def _start(carry: bool) -> Any:
