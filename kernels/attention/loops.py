@@ -197,12 +197,15 @@ def _put_columns(x: Array, columns: tiles.Columns, place: Place) -> Array:
     return _put(x, columns.transpose(0, 2, 1, 3), (place.batch, 0, place.kv_head, 0))
 
 
-def _seen(columns: tiles.Columns, place: Place) -> tiles.Columns:
+def _seen(columns: tiles.Columns, place: Place) -> Float[Array, "batch kv_heads seen features"]:
     """Return the columns that the queries of a tile may see."""
     return _cut(columns, (0, 0, place.key, 0), (*columns.shape[:2], place.size[3], columns.shape[3]))
 
 
-def _add_seen(columns: tiles.Columns, part: tiles.Columns, place: Place) -> tiles.Columns:
+def _add_seen(
+    columns: tiles.Columns, part: Float[Array, "batch kv_heads seen features"], place: Place
+) -> tiles.Columns:
+    """Add to the columns that the queries of a tile may see."""
     starts = (0, 0, place.key, 0)
     return _put(columns, _cut(columns, starts, part.shape) + part, starts)
 

@@ -48,20 +48,20 @@ class Band(NamedTuple):
 
 def sizes_of(shape: Shape) -> Sizes:
     """Choose a tile: as many whole heads as are small together, or some queries of one head."""
-    rows = max(_WHOLE // (shape.keys * shape.group), 1)
-    if rows < shape.queries:
-        return Sizes(1, 1, min(shape.queries, max(_QUERIES // shape.group, 1)))
-    heads = rows // max(shape.queries, 1)
+    queries = max(shape.queries, 1)
+    heads = _WHOLE // (shape.keys * shape.group * queries)
+    if heads == 0:
+        return Sizes(1, 1, min(queries, max(_QUERIES // shape.group, 1)))
     if heads < shape.kv_heads:
-        return Sizes(1, _divisor(shape.kv_heads, heads), shape.queries)
-    return Sizes(_divisor(shape.batch, heads // shape.kv_heads), shape.kv_heads, shape.queries)
+        return Sizes(1, _divisor(shape.kv_heads, heads), queries)
+    return Sizes(_divisor(shape.batch, heads // shape.kv_heads), shape.kv_heads, queries)
 
 
 def bands_of(shape: Shape, size: int, causal: bool, window: int | None, moved: bool) -> list[Band]:
     """Cut the queries into bands of tiles; `moved` if an offset, known at run time, tells where the queries stand."""
     count = shape.queries // size
     grows = causal and window is None and not moved
-    step = -(-count // _BANDS) if grows else max(count, 1)
+    step = max(-(-count // _BANDS) if grows else count, 1)
     cuts = [(size * done, size, min(step, count - done)) for done in range(0, count, step)]
     if shape.queries % size:
         cuts.append((count * size, shape.queries % size, 1))
