@@ -24,18 +24,18 @@ def ctc(
 
     logits z: (batch, time, classes), one class the blank; P = softmax(z), taken here. labels: (batch, longest)
     integers, each row padded at its end by anything; logit_lengths, label_lengths: (batch,), full by default. An
-    alignment gives each frame a class such that, repeats of one class taken together and the blanks then left out, the
+    alignment gives each frame a class such that, repeats of a class taken together and the blanks then left out, the
     labels remain. γ_t(s) is the posterior probability of standing at place s of the labels in frame t;
-    `fnn.kernels.ctc` has the recurrences α and β. Frames past a length count for nothing and may hold anything. A row
-    without labels is all blanks; without frames besides, its loss is 0.
+    `fnn.kernels.ctc` has the recurrences. Frames past a length count for nothing and may hold anything. A row without
+    labels is all blanks; without frames besides, its loss is 0.
 
-    Labels that have no alignment, for they are more than the frames or repeat without room for a blank between, cost
-    +inf and have gradient 0 (0 and 0 with `zero_infinity`, so that a mean stays finite); so do labels of logit -inf.
-    The mean is over the rows; PyTorch's divides each row by its number of labels first, which weights do.
+    Labels without an alignment, as they are more than the frames or repeat without room for a blank between, or need a
+    logit of -inf, cost +inf and have gradient 0; with `zero_infinity` 0 and 0, so that a mean stays finite. The mean
+    is over the rows. PyTorch's divides each row by its number of labels first, which `weights` of 1 / number with
+    reduction="sum" do here.
 
-    Keeps the logits, the labels, the lengths, and per frame the maximum and the log-sum of the softmax. α, of
-    time · (2 longest + 1) numbers a row, is made again: in the backward it runs in one scan with β, side by side, which
-    takes no more steps than β alone.
+    Keeps the logits, labels and lengths, the probabilities α of the places in each frame, time · (2 longest + 1)
+    numbers a row, and per frame the maximum and the log-sum of the softmax. β is not needed beside α.
 
     Raises ValueError for shapes that do not fit, no frames, a blank that is no class, and, where the numbers are known,
     for lengths outside the axis and labels that are no class or the blank. In a compiled program such a row is NaN,
@@ -47,19 +47,19 @@ def ctc(
     0.88
     """
     logit_lengths, label_lengths = _check(logits, labels, logit_lengths, label_lengths, blank)
-    value, norm = kernel.forward(logits, labels, logit_lengths, label_lengths, blank)
+    value, kept = kernel.forward(logits, labels, logit_lengths, label_lengths, blank)
     if zero_infinity:
         value = jnp.where(value == jnp.inf, 0.0, value)
     wrong = _wrong(logits, labels, logit_lengths, label_lengths, blank)
-    return jnp.where(wrong, jnp.nan, value), (logits, norm, labels, logit_lengths, label_lengths)
+    return jnp.where(wrong, jnp.nan, value), (logits, labels, logit_lengths, label_lengths, kept)
 
 
 @ctc.each_backward
 def ctc_backward(saved, dvalues, *, blank):
     """dz = dℓ (P - Σ γ)."""
-    logits, norm, labels, logit_lengths, label_lengths = saved
+    logits, labels, logit_lengths, label_lengths, kept = saved
     wrong = _wrong(logits, labels, logit_lengths, label_lengths, blank)
-    dlogits = kernel.backward(logits, norm, labels, logit_lengths, label_lengths, blank, dvalues)
+    dlogits = kernel.backward(logits, labels, logit_lengths, label_lengths, blank, kept, dvalues)
     return jnp.where(wrong[:, None, None], 0.0, dlogits), None, None, None
 
 
