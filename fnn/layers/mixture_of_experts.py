@@ -97,7 +97,8 @@ def mixture_of_experts(
             with repetition(experts, position):
                 return expert.apply(params, state, buffer, key=fold(key, position), train=train)
 
-        buffers, inner = jax.vmap(each)(params.experts, state.experts, buffers, jnp.arange(experts))
+        stacked = jax.tree.map(jnp.asarray, (params.experts, state.experts))  # vmap takes NumPy's for constants
+        buffers, inner = jax.vmap(each)(*stacked, buffers, jnp.arange(experts))
         _need_matrices(buffers)
         y = rules.combine(buffers, weights, chosen)
         balance = rules.balance_loss(logits, chosen)
