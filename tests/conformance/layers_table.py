@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from cases import generator
 
@@ -28,6 +29,21 @@ class Row(NamedTuple):
 def small() -> Layer:
     """Return a layer with parameters that keeps the shape."""
     return layers.serial(layers.dense(6), layers.tanh())
+
+
+def embedding() -> Layer:
+    """Return an embedding that takes real numbers for ids, by their size, as the table's inputs are real."""
+
+    def ids(x):
+        return (3 * jnp.abs(x)).astype(jnp.int32) % 5
+
+    def init(key, x):
+        return layers.embedding(5, 3, dtype=x.dtype).init(key, jax.eval_shape(ids, x))
+
+    def apply(params, state, x, *, key=None, train=False):
+        return layers.embedding(5, 3, padding_id=1).apply(params, state, ids(x))
+
+    return layers.layer("of real numbers", init, apply)
 
 
 LAYERS: dict[str, Row] = {
@@ -53,6 +69,8 @@ LAYERS: dict[str, Row] = {
     "conv-reflected": Row(lambda: layers.conv(2, 3, padding=1, padding_mode="reflect", bias=False), ((4, 2),)),
     "depthwise_conv": Row(lambda: layers.depthwise_conv(2, multiplier=2, dilation=2), ((3, 4, 2),)),
     "conv_transpose": Row(lambda: layers.conv_transpose(2, 3, stride=2, padding="SAME"), ((2, 3, 2),)),
+    "embedding": Row(embedding),
+    "mixture_of_experts": Row(lambda: layers.mixture_of_experts(layers.dense(3), 3, capacity_factor=1.0), ((2, 4),)),
     "dropout": Row(lambda: layers.dropout(0.4), stochastic=True),
     "spatial_dropout": Row(lambda: layers.spatial_dropout(0.4), ((3, 2),), stochastic=True),
     "channel_dropout": Row(lambda: layers.channel_dropout(0.4), ((3, 2),), stochastic=True),
