@@ -9,8 +9,8 @@ goes on, and with P the probabilities of the frames
 
 from a_0(0) = 1. The probability of the sequence is Z = a_T(N) + b_T(N). With α all of these together,
 
-    γ_t(s) = Σ_{s' after s} γ_{t+1}(s') α_t(s) P_{t+1}[s'] / α_{t+1}(s')     in state s in frame t, given the sequence
-    dz_t[c] = P_t[c] - Σ_{s of class c} γ_t(s)                               of -log Z, by the logits of P
+    γ_t(s) = Σ_{s'} γ_{t+1}(s') α_t(s) / Σ_{s before s'} α_t(s)     in state s in frame t, given the sequence
+    dz_t[c] = P_t[c] - Σ_{s of class c} γ_t(s)                      of -log Z, by the logits of P
 
 from γ_T, which is what the two ends have of Z. This γ is the paper's α β / (P Z): with α kept, β need not be made. Its
 factors are the shares of the terms in the sums above, so all the exponentials are taken at once, outside the scan,
@@ -26,6 +26,7 @@ the rest: the forward scan is nothing but exponentials.
 Graves, Fernández, Gomez, Schmidhuber (2006), "Connectionist temporal classification".
 """
 
+import functools
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -48,8 +49,8 @@ class Frames(NamedTuple):
     present: Bool[Array, "time *batch 1"]
 
 
-States = tuple[Float[Array, "*batch blanks"], Float[Array, "*batch labels"]]
-Kept = tuple[States, tuple[Float[Array, "*batch time"], Float[Array, "*batch time"]], Float[Array, "*batch"]]
+Alphas = tuple[Float[Array, "time *batch blanks"], Float[Array, "time *batch labels"]]
+Kept = tuple[Alphas, tuple[Float[Array, "*batch time"], Float[Array, "*batch time"]], Float[Array, "*batch"]]
 
 
 def forward(
@@ -94,7 +95,6 @@ def backward(
 ) -> Float[Array, "*batch time classes"]:
     """Return dz = dℓ (P - Σ γ), and 0 in the frames past a length and where there is no alignment."""
     (a, b), (maximum, log_total), total = kept
-    frames, _ = _frames(logits, labels, logit_lengths, label_lengths, blank)
     before = _pad(b[-1], (1, 0), NOTHING)
     ends = _log_sum(a[-1], before)
     at_end = _index(ends) == label_lengths[..., None]
@@ -108,34 +108,28 @@ def backward(
         to_b = g_b * stay_b + to_before[..., 1:]
         return (jnp.where(present, to_a, g_a), jnp.where(present, to_b, g_b)), state
 
-    shares = _shares(a, b, frames, labels)
-    _, (g_a, g_b) = lax.scan(step, (end_a, end_b[..., 1:]), (shares, frames.present), reverse=True)
+    present = _present(logit_lengths, logits.shape[-2])
+    _, (g_a, g_b) = lax.scan(step, (end_a, end_b[..., 1:]), (_shares(a, b, labels), present), reverse=True)
     occupancy = jnp.concatenate([g_a.sum(-1, keepdims=True), g_b], -1)
     symbols = jnp.concatenate([jnp.full((*labels.shape[:-1], 1), blank, labels.dtype), labels], -1)
     one_hot = distribution(symbols, logits.shape[-1], 0.0, occupancy.dtype)
     # A product, and not sums by index: those are contended additions, slow on a GPU and in no fixed order.
     occupied = jnp.matmul(jnp.moveaxis(occupancy, 0, -2), one_hot, precision=lax.Precision.HIGHEST)
     p = jnp.exp(wide(logits) - maximum[..., None] - log_total[..., None])
-    counts = jnp.moveaxis(frames.present, 0, -2) & ~_impossible(total)[..., None, None]
+    counts = jnp.moveaxis(present, 0, -2) & ~_impossible(total)[..., None, None]
     return jnp.where(counts, dvalues[..., None, None] * (p - occupied), 0.0)
 
 
-def _shares(a, b, frames: Frames, labels) -> tuple[Float[Array, "time *batch states"], ...]:
+def _shares(a, b, labels) -> tuple[Float[Array, "time *batch states"], ...]:
     """Return what each term has of its sum: stay in the blank, from label to blank, stay in the label, enter it, skip.
 
-    A state that cannot be reached has no shares; and a frame past the length none, for it may hold anything.
+    They are made of the terms alone, so that those of one sum are together 1 to the last digit.
     """
     begin_a, begin_b = _begin(labels, a.dtype)
     last_a, last_b = (jnp.concatenate([first[None], x[:-1]]) for first, x in ((begin_a, a), (begin_b, b)))
     before = _pad(last_b, (1, 0), NOTHING)
     skip = before[..., :-1] + _penalty(labels, a.dtype)[None]
-
-    def of(part, whole, frame):
-        reached = frames.present & (whole > NOTHING / 2)
-        return jnp.exp(jnp.where(reached, part - (whole - frame), NOTHING))
-
-    to_blank = tuple(of(part, a, frames.blank) for part in (last_a, before))
-    return *to_blank, *(of(part, b, frames.label) for part in (last_b, last_a[..., :-1], skip))
+    return *_softmax(last_a, before), *_softmax(last_b, last_a[..., :-1], skip)
 
 
 def _frames(logits, labels, logit_lengths, label_lengths, blank) -> tuple[Frames, Float[Array, "time *batch 1"]]:
@@ -145,11 +139,17 @@ def _frames(logits, labels, logit_lengths, label_lengths, blank) -> tuple[Frames
     label = jnp.moveaxis(jnp.where(given, jnp.maximum(label, NOTHING), NOTHING), -2, 0)
     of_blank = jnp.moveaxis(jnp.maximum(wide(logits[..., blank : blank + 1]), NOTHING), -2, 0)
     best = lax.stop_gradient(jnp.maximum(of_blank, _greatest(label)))
-    present = lax.broadcasted_iota(logit_lengths.dtype, best.shape, 0) < logit_lengths[None, ..., None]
-    return Frames(of_blank - best, label - best, present), best
+    return Frames(of_blank - best, label - best, _present(logit_lengths, best.shape[0])), best
 
 
-def _begin(labels: Int[Array, "*batch labels"], dtype) -> States:
+def _present(logit_lengths: Int[Array, "*batch"], time: int) -> Bool[Array, "time *batch 1"]:
+    frame = lax.broadcasted_iota(logit_lengths.dtype, (time, *logit_lengths.shape, 1), 0)
+    return frame < logit_lengths[None, ..., None]
+
+
+def _begin(
+    labels: Int[Array, "*batch labels"], dtype
+) -> tuple[Float[Array, "*batch blanks"], Float[Array, "*batch labels"]]:
     """Return log α before the first frame: it stands in the first blank."""
     b = jnp.full(labels.shape, NOTHING, dtype)
     blanks = jnp.full_like(b, NOTHING, shape=(*b.shape[:-1], b.shape[-1] + 1))
@@ -167,11 +167,20 @@ def _impossible(total: Float[Array, "*batch"]) -> Bool[Array, "*batch"]:
 
 
 def _log_sum(*logarithms: Float[Array, "..."]) -> Float[Array, "..."]:
-    top = logarithms[0]
-    for x in logarithms[1:]:
-        top = jnp.maximum(top, x)
-    top = lax.stop_gradient(top)  # it cancels
-    return top + jnp.log(sum(jnp.exp(x - top) for x in logarithms))
+    top, powers = _powers(logarithms)
+    return top + jnp.log(sum(powers))
+
+
+def _softmax(*logarithms: Float[Array, "..."]) -> list[Float[Array, "..."]]:
+    _, powers = _powers(logarithms)
+    total = sum(powers)
+    return [power / total for power in powers]
+
+
+def _powers(logarithms: tuple[Float[Array, "..."], ...]) -> tuple[Float[Array, "..."], list[Float[Array, "..."]]]:
+    """Return the greatest, entry by entry, and the exponentials of what each lies below it."""
+    top = lax.stop_gradient(functools.reduce(jnp.maximum, logarithms))  # it cancels
+    return top, [jnp.exp(x - top) for x in logarithms]
 
 
 def _greatest(x: Float[Array, "*batch states"]) -> Float[Array, "*batch 1"]:
