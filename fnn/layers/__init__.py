@@ -107,6 +107,7 @@ from fnn.layers.recurrence import HiddenAndCell as HiddenAndCell
 from fnn.layers.recurrence import bidirectional as bidirectional
 from fnn.layers.recurrence import gru as gru
 from fnn.layers.recurrence import lstm as lstm
+from fnn.layers.recurrence import reversed_time as reversed_time
 from fnn.layers.recurrence import rnn as rnn
 from fnn.layers.resizing import pad as pad
 from fnn.layers.resizing import pixel_shuffle as pixel_shuffle

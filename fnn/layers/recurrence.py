@@ -16,7 +16,7 @@ from fnn import initializers, rules
 from fnn.initializers import Initializer
 from fnn.layers.combinators import parallel
 from fnn.layers.layer import Layer, layer, need_features, need_params
-from fnn.layers.padded import Padded, like, unpad
+from fnn.layers.padded import like, unpad
 from fnn.layers.scope import LayerError, path
 
 _ORTHOGONAL = initializers.orthogonal()
@@ -67,7 +67,6 @@ def rnn(
     *,
     activation: Literal["tanh", "relu"] = "tanh",
     carry: bool = False,
-    reverse: bool = False,
     bias: bool = True,
     weight: Initializer = initializers.xavier_uniform,
     recurrent_weight: Initializer = _ORTHOGONAL,
@@ -75,9 +74,9 @@ def rnn(
     """H_t = f(X_t·W + H_(t-1)·U + b): x (batch, time, features) to y (batch, time, hidden). Rule: `fnn.rules.rnn`.
 
     U starts orthogonal, which neither stretches nor shrinks the state, W Xavier uniform, b at zero. `carry` makes the
-    state go on from call to call; `reverse` runs from the last step to the first.
+    state go on from call to call.
     """
-    _check("rnn", hidden, carry, reverse)
+    _check("rnn", hidden)
 
     def init(key, x):
         x, _ = _sequences(x)
@@ -90,7 +89,7 @@ def rnn(
         need_params(params, RNN)
         sequences, lengths = _sequences(x, params.w.shape[0])
         start = _start(state, carry, sequences, Hidden(hidden))
-        y, last = rules.rnn(sequences, *params, start.h, lengths, activation=activation, reverse=reverse)
+        y, last = rules.rnn(sequences, *params, start.h, lengths, activation=activation)
         return like(x, y), Hidden(last) if carry else state
 
     return layer("rnn", init, apply)
@@ -101,7 +100,6 @@ def gru(
     *,
     reset: Literal["after", "before"] = "after",
     carry: bool = False,
-    reverse: bool = False,
     bias: bool = True,
     weight: Initializer = initializers.xavier_uniform,
     recurrent_weight: Initializer = _ORTHOGONAL,
@@ -110,10 +108,9 @@ def gru(
 
     The reset gate is applied ``"after"`` the recurrent product (cuDNN, torch), where the candidate then has a recurrent
     bias of its own, or ``"before"`` it (Cho et al. 2014). The recurrent weights of each gate start orthogonal, those of
-    the input Xavier uniform, biases at zero. `carry` makes the state go on from call to call; `reverse` runs from the
-    last step to the first.
+    the input Xavier uniform, biases at zero. `carry` makes the state go on from call to call.
     """
-    _check("gru", hidden, carry, reverse)
+    _check("gru", hidden)
 
     def init(key, x):
         x, _ = _sequences(x)
@@ -128,7 +125,7 @@ def gru(
         need_params(params, GRU)
         sequences, lengths = _sequences(x, params.w.shape[0])
         start = _start(state, carry, sequences, Hidden(hidden))
-        y, last = rules.gru(sequences, *params, start.h, lengths, reset=reset, reverse=reverse)
+        y, last = rules.gru(sequences, *params, start.h, lengths, reset=reset)
         return like(x, y), Hidden(last) if carry else state
 
     return layer("gru", init, apply)
@@ -140,7 +137,6 @@ def lstm(
     peepholes: bool = False,
     projection: int | None = None,
     carry: bool = False,
-    reverse: bool = False,
     bias: bool = True,
     forget_bias: float = 1.0,
     weight: Initializer = initializers.xavier_uniform,
@@ -152,8 +148,7 @@ def lstm(
     of features to which the output is projected, which are then those of y and of the recurrence (Sak et al. 2014).
     The recurrent weights of each gate start orthogonal, those of the input and the projection Xavier uniform, biases at
     zero but that of the forget gate, which is `forget_bias`: at 1 a cell keeps what it has until it learns otherwise
-    (Jozefowicz et al. 2015). `carry` makes the state go on from call to call; `reverse` runs from the last step to the
-    first.
+    (Jozefowicz et al. 2015). `carry` makes the state go on from call to call.
 
     >>> import jax, jax.numpy as jnp
     >>> from fnn import layers
@@ -165,7 +160,7 @@ def lstm(
     >>> state.c.shape, bool(jnp.allclose(jnp.concatenate([first, rest], 1), y))
     ((2, 8), True)
     """
-    _check("lstm", hidden, carry, reverse)
+    _check("lstm", hidden)
     if projection is not None and projection < 1:
         raise ValueError(f"lstm: projection = {projection}, wanted at least 1 feature, or None.")
     outputs = hidden if projection is None else projection
@@ -188,26 +183,48 @@ def lstm(
         need_params(params, LSTM)
         sequences, lengths = _sequences(x, params.w.shape[0])
         start = _start(state, carry, sequences, HiddenAndCell(outputs, hidden))
-        y, last = rules.lstm(sequences, *params[:3], *start, lengths, *params[3:], reverse=reverse)
+        y, last = rules.lstm(sequences, *params[:3], *start, lengths, *params[3:])
         return like(x, y), HiddenAndCell(*last) if carry else state
 
     return layer("lstm", init, apply)
 
 
-def bidirectional(forward: Layer, backward: Layer) -> Layer:
-    """Both layers on the same sequences, their outputs side by side: y (batch, time, features of both).
+def reversed_time(inner: Layer) -> Layer:
+    """Run a layer of sequences from their end to their start: y = R(inner(R(x))), R `fnn.rules.reverse_sequences`.
 
-    `backward` is made with ``reverse=True``; a row of a `Padded` is run backwards from its own end. params and state
-    are tuples of two. Source: Schuster and Paliwal (1997), "Bidirectional recurrent neural networks".
+    A row of a `Padded` is run from its own end.
+    """
+    if not isinstance(inner, Layer):
+        hint = "; call it to make the layer" if callable(inner) else ""
+        raise TypeError(f"reversed_time: inner is {inner!r}, wanted a Layer{hint}.")
+
+    def reverse(x):
+        return like(x, rules.reverse_sequences(*unpad(x)))
+
+    def init(key, x):
+        return inner.init(key, x)
+
+    def apply(params, state, x, *, key=None, train=False):
+        y, state = inner.apply(params, state, reverse(x), key=key, train=train)
+        return reverse(y), state
+
+    return layer("reversed_time", init, apply)
+
+
+def bidirectional(forward: Layer, backward: Layer) -> Layer:
+    """Both layers on the same sequences, `backward` from their end to their start: y has the features of both.
+
+    They are any layers of sequences that do not carry; a row of a `Padded` is run backwards from its own end. params
+    and state are tuples of two. Source: Schuster and Paliwal (1997), "Bidirectional recurrent neural networks".
 
     >>> import jax, jax.numpy as jnp
     >>> from fnn import layers
-    >>> net = layers.bidirectional(layers.lstm(8), layers.lstm(8, reverse=True))
+    >>> net = layers.bidirectional(layers.lstm(8), layers.lstm(8))
     >>> x = layers.Padded(jnp.ones((2, 6, 3)), jnp.array([6, 4]))
     >>> net.apply(*net.init(jax.random.key(0), x), x)[0].x.shape
     (2, 6, 16)
     """
-    both = parallel(forward, backward)
+    both = parallel(forward, reversed_time(backward))
 
     def apply(params, state, x, *, key=None, train=False):
         ys, state = both.apply(params, state, x, key=key, train=train)
@@ -216,14 +233,12 @@ def bidirectional(forward: Layer, backward: Layer) -> Layer:
     return layer("bidirectional", both.init, apply)
 
 
-def _check(name: str, hidden: int, carry: bool, reverse: bool) -> None:
+def _check(name: str, hidden: int) -> None:
     if hidden < 1:
         raise ValueError(f"{name}: hidden = {hidden}, wanted at least 1.")
-    if carry and reverse:
-        raise ValueError(f"{name}: carry and reverse, but what comes next in time cannot come before; choose one.")
 
 
-def _sequences(x: Array | Padded, features: int | None = None) -> tuple[Array, Array | None]:
+def _sequences(x: Any, features: int | None = None) -> tuple[Any, Array | None]:
     """Return the array and the lengths of sequences; raise unless they are (batch, time, features), not empty."""
     x, lengths = unpad(x)
     need_features(x, features)

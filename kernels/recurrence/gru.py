@@ -1,17 +1,17 @@
 """The loops of the gated recurrent unit, with the reset gate applied after the recurrent product, or before it.
 
-z: (time, batch, 3 hidden), the input's products for the gates r (reset), u (update) and the candidate n, in this
-order. With R, U, N the blocks of the recurrent weights u: (hidden, 3 hidden),
+Examples are columns. z: (time, 3 hidden, batch), the input's products for the gates r (reset), u (update) and the
+candidate n, in this order. With R, U, N the blocks of the recurrent weights u: (hidden, 3 hidden),
 
-    r = σ(z_r + h·R),   u = σ(z_u + h·U),   h' = u h + (1 - u) n
-    after:   n = tanh(z_n + r m),   m = h·N + c                      (cuDNN, torch)
-    before:  n = tanh(z_n + (r h)·N)                                 (Cho et al. 2014)
+    r = σ(z_r + Rᵀ·h),   u = σ(z_u + Uᵀ·h),   h' = u h + (1 - u) n
+    after:   n = tanh(z_n + r m),   m = Nᵀ·h + c                      (cuDNN, torch)
+    before:  n = tanh(z_n + Nᵀ·(r h))                                 (Cho et al. 2014)
 
 and with dh the cotangent of h' and a' that of a gate's argument,
 
     u' = dh (h - n) u (1 - u),   n' = dh (1 - u) (1 - n²)
-    after:   r' = n' m r (1 - r),   dh = dh u + [r', u', n' r]·[R, U, N]ᵀ
-    before:  s = n'·Nᵀ,   r' = s h r (1 - r),   dh = dh u + s r + [r', u']·[R, U]ᵀ
+    after:   r' = n' m r (1 - r),   dh = dh u + [R, U, N]·[r', u', n' r]
+    before:  s = N·n',   r' = s h r (1 - r),   dh = dh u + s r + [R, U]·[r', u']
 
 What dh is multiplied by is made for all steps before the loop. Where a row has no step, u counts as 1 and the other
 factors as 0, which passes dh on. Sources: Cho et al. (2014), arXiv:1406.1078; the form after: Chetlur et al. (2014),
@@ -23,80 +23,81 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import State, Steps, Valid, kept, step_product, step_product_transposed
+from fnn.kernels.recurrence.sequences import Columns, State, Valid, kept, step_product
 
 Weights = Float[Array, "hidden gates"]
 
 
 def forward_after(
-    z: Steps, u: Weights, c: Float[Array, " hidden"] | None, h0: State, valid: Valid, reverse: bool
-) -> tuple[Steps, State, Steps, Steps]:
+    z: Columns, u: Weights, c: Float[Array, " hidden"] | None, h0: State, valid: Valid, reverse: bool
+) -> tuple[Columns, State, Columns, Columns]:
     """Return the state after each step, the last one, the gates [r, u, n] and m."""
     hidden = u.shape[0]
-    c = None if c is None else wide(c)[None]
+    transposed = u.T
+    c = None if c is None else wide(c)[:, None]
 
     def step(h, inputs):
         z, valid = inputs
-        p = step_product(h, u)
-        m = p[:, 2 * hidden :]
+        p = step_product(transposed, h)
+        m = p[2 * hidden :]
         m = m if c is None else m + c
-        gates = lax.logistic(z[:, : 2 * hidden] + p[:, : 2 * hidden])
-        r, update = gates[:, :hidden], gates[:, hidden:]
-        n = jnp.tanh(z[:, 2 * hidden :] + r * m)
+        gates = lax.logistic(z[: 2 * hidden] + p[: 2 * hidden])
+        r, update = gates[:hidden], gates[hidden:]
+        n = jnp.tanh(z[2 * hidden :] + r * m)
         h = kept(valid, n + update * (h - n), h)
-        return h, (h, jnp.concatenate([gates, n], 1), m)
+        return h, (h, jnp.concatenate([gates, n]), m)
 
     last, (h, gates, m) = lax.scan(step, wide(h0), (z, valid), reverse=reverse)
     return h, last, gates, m
 
 
 def backward_after(
-    h: Steps, gates: Steps, m: Steps, u: Weights, valid: Valid, dy: Steps, dlast: State, reverse: bool
-) -> tuple[Steps, Steps, State]:
+    h: Columns, gates: Columns, m: Columns, u: Weights, valid: Valid, dy: Columns, dlast: State, reverse: bool
+) -> tuple[Columns, Columns, State]:
     """Return dZ, the cotangent of the recurrent products, and dh0; h is the state before each step."""
-    r, update, n = jnp.split(gates, 3, 2)
+    r, update, n = jnp.split(gates, 3, 1)
     to_n = kept(valid, (1 - update) * (1 - n * n), 0)
     to_u = kept(valid, (h - n) * update * (1 - update), 0)
     to_r = to_n * m * r * (1 - r)
-    factors = jnp.concatenate([to_r, to_u, to_n * r], 2)
+    factors = jnp.concatenate([to_r, to_u, to_n * r], 1)
     carried = kept(valid, update, 1)
 
     def step(dh, inputs):
         dy, factors, carried = inputs
         dh = dy + dh
-        dp = jnp.concatenate([dh] * 3, 1) * factors
-        return dh * carried + step_product_transposed(dp, u), dh
+        dp = jnp.concatenate([dh] * 3) * factors
+        return dh * carried + step_product(u, dp), dh
 
     dh0, dh = lax.scan(step, dlast, (dy, factors, carried), reverse=not reverse)
     dr, du = dh * to_r, dh * to_u
     dn = dh * to_n
-    return jnp.concatenate([dr, du, dn], 2), jnp.concatenate([dr, du, dn * r], 2), dh0
+    return jnp.concatenate([dr, du, dn], 1), jnp.concatenate([dr, du, dn * r], 1), dh0
 
 
-def forward_before(z: Steps, u: Weights, h0: State, valid: Valid, reverse: bool) -> tuple[Steps, State, Steps]:
+def forward_before(z: Columns, u: Weights, h0: State, valid: Valid, reverse: bool) -> tuple[Columns, State, Columns]:
     """Return the state after each step, the last one, and the gates [r, u, n]."""
     hidden = u.shape[0]
-    of_gates, of_n = u[:, : 2 * hidden], u[:, 2 * hidden :]
+    of_gates, of_n = u.T[: 2 * hidden], u.T[2 * hidden :]
 
     def step(h, inputs):
         z, valid = inputs
-        gates = lax.logistic(z[:, : 2 * hidden] + step_product(h, of_gates))
-        r, update = gates[:, :hidden], gates[:, hidden:]
-        n = jnp.tanh(z[:, 2 * hidden :] + step_product(r * h, of_n))
+        gates = lax.logistic(z[: 2 * hidden] + step_product(of_gates, h))
+        r, update = gates[:hidden], gates[hidden:]
+        n = jnp.tanh(z[2 * hidden :] + step_product(of_n, r * h))
         h = kept(valid, n + update * (h - n), h)
-        return h, (h, jnp.concatenate([gates, n], 1))
+        return h, (h, jnp.concatenate([gates, n]))
 
     last, (h, gates) = lax.scan(step, wide(h0), (z, valid), reverse=reverse)
     return h, last, gates
 
 
 def backward_before(
-    h: Steps, gates: Steps, u: Weights, valid: Valid, dy: Steps, dlast: State, reverse: bool
-) -> tuple[Steps, State]:
+    h: Columns, gates: Columns, u: Weights, valid: Valid, dy: Columns, dlast: State, reverse: bool
+) -> tuple[Columns, State]:
     """Return dZ and dh0; h is the state before each step."""
     hidden = u.shape[0]
     of_gates, of_n = u[:, : 2 * hidden], u[:, 2 * hidden :]
-    r, update, n = jnp.split(gates, 3, 2)
+    r, update, n = jnp.split(gates, 3, 1)
     to_n = kept(valid, (1 - update) * (1 - n * n), 0)
     to_u = kept(valid, (h - n) * update * (1 - update), 0)
     to_r = h * r * (1 - r)
@@ -106,9 +107,9 @@ def backward_before(
         dy, to_r, to_u, to_n, carried, r = inputs
         dh = dy + dh
         dn = dh * to_n
-        s = step_product_transposed(dn, of_n)
-        dgates = jnp.concatenate([s * to_r, dh * to_u], 1)
-        return dh * carried + s * r + step_product_transposed(dgates, of_gates), jnp.concatenate([dgates, dn], 1)
+        s = step_product(of_n, dn)
+        dgates = jnp.concatenate([s * to_r, dh * to_u])
+        return dh * carried + s * r + step_product(of_gates, dgates), jnp.concatenate([dgates, dn])
 
     dh0, dz = lax.scan(step, dlast, (dy, to_r, to_u, to_n, carried, r), reverse=not reverse)
     return dz, dh0

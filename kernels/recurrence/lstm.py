@@ -1,15 +1,16 @@
 """The loop of long short-term memory.
 
-z: (time, batch, 4 hidden), the input's products for i (input), f (forget), g (candidate) and o (output), in this order;
-u: (outputs, 4 hidden); h0: (batch, outputs), c0: (batch, hidden). Without a projection V outputs = hidden.
+Examples are columns. z: (time, 4 hidden, batch), the input's products for i (input), f (forget), g (candidate) and
+o (output), in this order; u: (outputs, 4 hidden); h0: (outputs, batch), c0: (hidden, batch). Without a projection V
+outputs = hidden.
 
-    a = z + h·U,   i, f, o = σ(a_i + p_i c), σ(a_f + p_f c), σ(a_o + p_o c'),   g = tanh a_g
-    c' = f c + i g,   h' = o tanh c', or (o tanh c')·V
+    a = z + Uᵀ·h,   i, f, o = σ(a_i + p_i c), σ(a_f + p_f c), σ(a_o + p_o c'),   g = tanh a_g
+    c' = f c + i g,   h' = o tanh c', or Vᵀ·(o tanh c')
 
-p are the peepholes, (3, hidden), or 0. With dm the cotangent of o tanh c' (dh', or dh'·Vᵀ), dc that of c' from the
+p are the peepholes, (3, hidden), or 0. With dm the cotangent of o tanh c' (dh', or V·dh'), dc that of c' from the
 steps after, and t = tanh c',
 
-    dc' = dc + dm P,   da_o = dm Q,   da_k = dc' A_k for k = i, f, g,   dc = dc' F,   dh = da·Uᵀ
+    dc' = dc + dm P,   da_o = dm Q,   da_k = dc' A_k for k = i, f, g,   dc = dc' F,   dh = U·da
     Q = t o (1 - o),   P = o (1 - t²) + p_o Q
     A_i = g i (1 - i),   A_f = c f (1 - f),   A_g = i (1 - g²),   F = f + p_i A_i + p_f A_f
 
@@ -22,7 +23,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import State, Steps, Valid, kept, step_product, step_product_transposed
+from fnn.kernels.recurrence.sequences import Columns, State, Valid, kept, step_product
 
 Weights = Float[Array, "outputs gates"]
 Peepholes = Float[Array, "3 hidden"] | None
@@ -30,7 +31,7 @@ Projection = Float[Array, "hidden outputs"] | None
 
 
 def forward(
-    z: Steps,
+    z: Columns,
     u: Weights,
     h0: State,
     c0: State,
@@ -38,16 +39,17 @@ def forward(
     peepholes: Peepholes,
     projection: Projection,
     reverse: bool,
-) -> tuple[Steps, Steps, Steps, State, State]:
+) -> tuple[Columns, Columns, Columns, State, State]:
     """Return the state h and c after each step, the gates [i, f, g, o], and the last h and c."""
-    hidden = z.shape[-1] // 4
-    p = None if peepholes is None else wide(peepholes)[:, None]
+    transposed = u.T
+    p = None if peepholes is None else wide(peepholes)[:, :, None]
+    project = None if projection is None else projection.T
 
     def step(state, inputs):
         h, c = state
         z, valid = inputs
-        a = z + step_product(h, u)
-        a_i, a_f, a_g, a_o = (a[:, k * hidden : (k + 1) * hidden] for k in range(4))
+        a = z + step_product(transposed, h)
+        a_i, a_f, a_g, a_o = jnp.split(a, 4)
         if p is not None:
             a_i, a_f = a_i + p[0] * c, a_f + p[1] * c
         i, f, g = lax.logistic(a_i), lax.logistic(a_f), jnp.tanh(a_g)
@@ -56,48 +58,54 @@ def forward(
             a_o = a_o + p[2] * c
         o = lax.logistic(a_o)
         m = o * jnp.tanh(c)
-        h = kept(valid, m if projection is None else step_product(m, projection), h)
-        return (h, c), (h, c, jnp.concatenate([i, f, g, o], 1))
+        h = kept(valid, m if project is None else step_product(project, m), h)
+        return (h, c), (h, c, jnp.concatenate([i, f, g, o]))
 
     (last_h, last_c), (h, c, gates) = lax.scan(step, (wide(h0), wide(c0)), (z, valid), reverse=reverse)
     return h, c, gates, last_h, last_c
 
 
 def backward(
-    gates: Steps,
-    c_before: Steps,
-    c: Steps,
+    gates: Columns,
+    c_before: Columns,
+    c: Columns,
     u: Weights,
     valid: Valid,
     peepholes: Peepholes,
     projection: Projection,
-    dy: Steps,
+    dy: Columns,
     dh: State,
     dc: State,
     reverse: bool,
-) -> tuple[Steps, State, State, Steps]:
+) -> tuple[Columns, State, State, Columns]:
     """Return dZ, dh0, dc0, and the cotangent of each step's h."""
-    i, f, g, o = jnp.split(gates, 4, 2)
+    i, f, g, o = jnp.split(gates, 4, 1)
     t = jnp.tanh(c)
     to_i, to_f, to_g = g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g)
     to_o, to_c, carried = t * o * (1 - o), o * (1 - t * t), f
     if peepholes is not None:
-        p = wide(peepholes)[:, None, None]
+        p = wide(peepholes)[:, None, :, None]
         to_c = to_c + p[2] * to_o
         carried = carried + p[0] * to_i + p[1] * to_f
-    factors = kept(valid, jnp.concatenate([to_i, to_f, to_g, to_o], 2), 0)
+    factors = kept(valid, jnp.concatenate([to_i, to_f, to_g, to_o], 1), 0)
     to_c, carried = kept(valid, to_c, 0), kept(valid, carried, 1)
 
     def step(state, inputs):
         dh, dc = state
         dy, factors, to_c, carried, valid = inputs
         dh = dy + dh
-        dm = dh if projection is None else step_product_transposed(dh, projection)
+        dm = dh if projection is None else step_product(projection, dh)
         dc = dc + dm * to_c
-        dz = jnp.concatenate([dc, dc, dc, dm], 1) * factors
-        passed = step_product_transposed(dz, u)
+        dz = jnp.concatenate([dc, dc, dc, dm]) * factors
+        passed = step_product(u, dz)
         passed = passed if valid is None else jnp.where(valid, passed, dh)
         return (passed, dc * carried), (dz, None if projection is None else dh)
 
     (dh0, dc0), (dz, dh) = lax.scan(step, (dh, dc), (dy, factors, to_c, carried, valid), reverse=not reverse)
     return dz, dh0, dc0, dh
+
+
+def before(c: Columns, c0: State, reverse: bool) -> Columns:
+    """Return the cell before each step; c, where a row has no step, is the cell that stayed."""
+    first = wide(c0)[None]
+    return jnp.concatenate([c[1:], first] if reverse else [first, c[:-1]])

@@ -1,8 +1,9 @@
-"""The loop of the simple recurrent network: h' = f(z + h·U), f = tanh or relu.
+"""The loop of the simple recurrent network: h' = f(z + Uᵀ·h), f = tanh or relu.
 
-z: (time, batch, hidden), the input's product; u: (hidden, hidden); h0: (batch, hidden); h: (time, batch, hidden).
+Examples are columns. z: (time, hidden, batch), the input's product; u: (hidden, hidden); h0: (hidden, batch);
+h: (time, hidden, batch).
 
-    dz = (dy + dh) f',   dh = dz·Uᵀ,   f' = 1 - h², or 1 where h > 0
+    dz = (dy + dh) f',   dh = U·dz,   f' = 1 - h², or 1 where h > 0
 
 dy is the cotangent of the step's output and dh that of its state from the steps after. Where a row has no step, f'
 is 0 and dh is passed on.
@@ -13,20 +14,20 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import State, Steps, Valid, kept, step_product, step_product_transposed
+from fnn.kernels.recurrence.sequences import Columns, State, Valid, kept, step_product
 
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": lambda z: jnp.maximum(z, 0)}
 
 
 def forward(
-    z: Steps, u: Float[Array, "hidden hidden"], h0: State, valid: Valid, activation: str, reverse: bool
-) -> tuple[Steps, State]:
+    z: Columns, u: Float[Array, "hidden hidden"], h0: State, valid: Valid, activation: str, reverse: bool
+) -> tuple[Columns, State]:
     """Return the state after each step, and the last one."""
-    f = ACTIVATIONS[activation]
+    f, transposed = ACTIVATIONS[activation], u.T
 
     def step(h, inputs):
         z, valid = inputs
-        h = kept(valid, f(z + step_product(h, u)), h)
+        h = kept(valid, f(z + step_product(transposed, h)), h)
         return h, h
 
     last, h = lax.scan(step, wide(h0), (z, valid), reverse=reverse)
@@ -34,14 +35,14 @@ def forward(
 
 
 def backward(
-    h: Steps,
+    h: Columns,
     u: Float[Array, "hidden hidden"],
     valid: Valid,
-    dy: Steps,
+    dy: Columns,
     dlast: State,
     activation: str,
     reverse: bool,
-) -> tuple[Steps, State]:
+) -> tuple[Columns, State]:
     """Return dZ and dh0, from the cotangents of the outputs and of the last state."""
     slope = 1 - h * h if activation == "tanh" else (h > 0).astype(h.dtype)
     slope = kept(valid, slope, 0)
@@ -50,7 +51,7 @@ def backward(
         dy, slope, valid = inputs
         dh = dy + dh
         dz = dh * slope
-        passed = step_product_transposed(dz, u)
+        passed = step_product(u, dz)
         return (passed if valid is None else jnp.where(valid, passed, dh)), dz
 
     dh0, dz = lax.scan(step, dlast, (dy, slope, valid), reverse=not reverse)

@@ -67,16 +67,16 @@ def gru(
         raise ValueError("gru: recurrent_b was given with reset='before', where it adds to b; add it there.")
     if recurrent_b is not None and recurrent_b.shape != (hidden,):
         raise ValueError(f"gru: recurrent_b has shape {recurrent_b.shape}, wanted (hidden,) = ({hidden},).")
-    start = state_of("gru", "h0", h0, x, hidden)
+    start = state_of("gru", "h0", h0, x, hidden).T
     valid = sequences.valid_steps(lengths, x.shape[1])
-    z = sequences.input_products(sequences.steps(x, valid), w, b)
+    z = sequences.input_products(sequences.masked(x, valid), w, b)
     if reset == "after":
         h, last, gates, m = kernel.forward_after(z, u, recurrent_b, start, valid, reverse)
     else:
         (h, last, gates), m = kernel.forward_before(z, u, start, valid, reverse), None
-    y = sequences.sequences(h, valid, x.dtype)
+    y = sequences.masked(sequences.sequences(h), valid).astype(x.dtype)
     saved = (x, w, u, Static((b is not None, recurrent_b is not None)), h0, lengths, y, gates, m)
-    return (y, last.astype(x.dtype)), saved
+    return (y, last.T.astype(x.dtype)), saved
 
 
 @gru.backward
@@ -87,25 +87,26 @@ def gru_backward(saved, dy, *, reverse):
     hidden = u.shape[0]
     start = state_of("gru", "h0", h0, x, hidden)
     valid = sequences.valid_steps(lengths, x.shape[1])
-    h = sequences.before(sequences.steps(wide(y), None), start, valid, reverse)
-    dy, dlast = sequences.steps(wide(dy), valid), wide(dlast)
+    h = sequences.before(y, start, valid, reverse)
+    h_columns, dy = sequences.columns(h), sequences.columns(sequences.masked(dy, valid))
     if m is not None:
-        dz, dp, dh0 = kernel.backward_after(h, gates, m, u, valid, dy, dlast, reverse)
-        du = linear.backward_weight(h, dp)
-        dc = linear.backward_bias(dp[:, :, 2 * hidden :])
+        dz, dp, dh0 = kernel.backward_after(h_columns, gates, m, u, valid, dy, wide(dlast).T, reverse)
+        dz, dp = sequences.sequences(dz), sequences.sequences(dp)
+        du, dc = linear.backward_weight(h, dp), linear.backward_bias(dp[:, :, 2 * hidden :])
     else:
-        dz, dh0 = kernel.backward_before(h, gates, u, valid, dy, dlast, reverse)
-        du_gates = linear.backward_weight(h, dz[:, :, : 2 * hidden])
-        du_n = linear.backward_weight(gates[:, :, :hidden] * h, dz[:, :, 2 * hidden :])
-        du, dc = jnp.concatenate([du_gates, du_n], 1), None
-    dx, dw, db = sequences.input_gradients(sequences.steps(x, valid), w, dz)
+        dz, dh0 = kernel.backward_before(h_columns, gates, u, valid, dy, wide(dlast).T, reverse)
+        dz, r = sequences.sequences(dz), sequences.sequences(gates[:, :hidden])
+        of_gates = linear.backward_weight(h, dz[:, :, : 2 * hidden])
+        of_n = linear.backward_weight(r * h, dz[:, :, 2 * hidden :])
+        du, dc = jnp.concatenate([of_gates, of_n], 1), None
+    dx, dw, db = sequences.input_gradients(sequences.masked(x, valid), w, dz)
     has_b, has_recurrent_b = given.value
     return (
-        dx.swapaxes(0, 1),
+        dx,
         dw,
         du,
         db if has_b else None,
         dc if has_recurrent_b else None,
-        None if h0 is None else dh0,
+        None if h0 is None else dh0.T,
         None,
     )

@@ -65,12 +65,12 @@ def lstm(
         raise ValueError(f"lstm: projection has shape {projection.shape}, wanted (hidden, outputs), hidden = {hidden}.")
     if peepholes is not None and peepholes.shape != (3, hidden):
         raise ValueError(f"lstm: peepholes have shape {peepholes.shape}, wanted (3, hidden) = (3, {hidden}).")
-    start = state_of("lstm", "h0", h0, x, outputs), state_of("lstm", "c0", c0, x, hidden)
+    start = state_of("lstm", "h0", h0, x, outputs).T, state_of("lstm", "c0", c0, x, hidden).T
     valid = sequences.valid_steps(lengths, x.shape[1])
-    z = sequences.input_products(sequences.steps(x, valid), w, b)
+    z = sequences.input_products(sequences.masked(x, valid), w, b)
     h, c, gates, *last = kernel.forward(z, u, *start, valid, peepholes, projection, reverse)
-    y = sequences.sequences(h, valid, x.dtype)
-    last_h, last_c = (state.astype(x.dtype) for state in last)
+    y = sequences.masked(sequences.sequences(h), valid).astype(x.dtype)
+    last_h, last_c = (state.T.astype(x.dtype) for state in last)
     saved = (x, w, u, Static(b is not None), h0, c0, lengths, peepholes, projection, y, c, gates)
     return (y, (last_h, last_c)), saved
 
@@ -80,31 +80,29 @@ def lstm_backward(saved, dy, *, reverse):
     """dA by the steps backwards; dX = dA·Wᵀ, dW = Xᵀ·dA, dU = Hᵀ·dA, db = Σ dA, dV = (O T)ᵀ·dH'."""
     x, w, u, has_bias, h0, c0, lengths, peepholes, projection, y, c, gates = saved
     dy, (dh, dc) = dy
-    hidden, outputs = c.shape[2], y.shape[2]
+    hidden, outputs = c.shape[1], y.shape[2]
+    start = state_of("lstm", "h0", h0, x, outputs), state_of("lstm", "c0", c0, x, hidden)
     valid = sequences.valid_steps(lengths, x.shape[1])
-    h_before = sequences.before(sequences.steps(wide(y), None), state_of("lstm", "h0", h0, x, outputs), valid, reverse)
-    c_before = sequences.before(c, state_of("lstm", "c0", c0, x, hidden), valid, reverse)
-    dy = sequences.steps(wide(dy), valid)
-    dz, dh0, dc0, dh = kernel.backward(
-        gates, c_before, c, u, valid, peepholes, projection, dy, wide(dh), wide(dc), reverse
-    )
-    dx, dw, db = sequences.input_gradients(sequences.steps(x, valid), w, dz)
+    c_before = kernel.before(c, start[1].T, reverse)
+    dy = sequences.columns(sequences.masked(dy, valid))
+    dlast = wide(dh).T, wide(dc).T
+    dz, dh0, dc0, dh = kernel.backward(gates, c_before, c, u, valid, peepholes, projection, dy, *dlast, reverse)
     dpeepholes = dprojection = None
     if peepholes is not None:
-        of_i, of_f, _, of_o = jnp.split(dz, 4, 2)
-        dpeepholes = jnp.stack(
-            [linear.backward_bias(d * c) for d, c in ((of_i, c_before), (of_f, c_before), (of_o, c))]
-        )
+        of_i, of_f, _, of_o = jnp.split(dz, 4, 1)
+        dpeepholes = jnp.stack([(d * c).sum((0, 2)) for d, c in ((of_i, c_before), (of_f, c_before), (of_o, c))])
     if projection is not None:
-        m = sequences.kept(valid, gates[:, :, 3 * hidden :] * jnp.tanh(c), 0)
-        dprojection = linear.backward_weight(m, dh)
+        m = gates[:, 3 * hidden :] * jnp.tanh(c)
+        dprojection = linear.backward_weight(sequences.sequences(m), sequences.sequences(sequences.kept(valid, dh, 0)))
+    dz = sequences.sequences(dz)
+    dx, dw, db = sequences.input_gradients(sequences.masked(x, valid), w, dz)
     return (
-        dx.swapaxes(0, 1),
+        dx,
         dw,
-        linear.backward_weight(h_before, dz),
+        linear.backward_weight(sequences.before(y, start[0], valid, reverse), dz),
         db if has_bias.value else None,
-        None if h0 is None else dh0,
-        None if c0 is None else dc0,
+        None if h0 is None else dh0.T,
+        None if c0 is None else dc0.T,
         None,
         dpeepholes,
         dprojection,
