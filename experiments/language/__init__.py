@@ -1,0 +1,1 @@
+"""Experiments on text and sequences: what recurrent networks and transformers learn."""
