@@ -6,8 +6,7 @@ to (height, width, in, out), the dense weight (out, in) to (in, out), and all el
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fnn import layers
+from fnn.models import safetensors_file
 
 
 def read_resnet(path: str | os.PathLike[str], params: Any, state: Any) -> tuple[Any, Any]:
@@ -34,13 +34,13 @@ def read_resnet(path: str | os.PathLike[str], params: Any, state: Any) -> tuple[
     numbers; TypeError for params that are no ResNet's; and ImportError that names the extra where safetensors is
     missing.
     """
-    load = _safetensors().load_file
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"read_resnet: there is no file {path}; wanted a safetensors file of a ResNet.")
-    tensors = {name: t for name, t in load(path).items() if not name.endswith(".num_batches_tracked")}
+    loaded = safetensors_file.load("read_resnet", path, "ResNet")
+    tensors = {name: t for name, t in loaded.items() if not name.endswith(".num_batches_tracked")}
     leaves, tree = jax.tree.flatten((params, state))
     entries = _entries(tree)
-    _check(Path(path), tensors, {e.name: e.in_torch(leaves[e.place].shape) for e in entries})
+    wanted = {e.name: e.in_torch(leaves[e.place].shape) for e in entries}
+    hint = "Wanted torchvision's names of a ResNet of the same depth, classes and stem."
+    safetensors_file.need_fit("read_resnet", path, tensors, wanted, hint)
     read: list[Any] = [None] * len(leaves)
     for name, place, axes in entries:
         read[place] = jnp.asarray(tensors[name].transpose(axes), leaves[place].dtype)
@@ -53,14 +53,13 @@ def write_resnet(path: str | os.PathLike[str], params: Any, state: Any) -> None:
     torch loads it by ``resnet50().load_state_dict(safetensors.torch.load_file(path))``: each batch norm has its
     ``num_batches_tracked``, which is 0.
     """
-    save = _safetensors().save_file
     leaves, tree = jax.tree.flatten((params, state))
     tensors = {}
     for entry in _entries(tree):
-        tensors[entry.name] = np.ascontiguousarray(np.asarray(leaves[entry.place]).transpose(np.argsort(entry.axes)))
+        tensors[entry.name] = np.asarray(leaves[entry.place]).transpose(np.argsort(entry.axes))
         if entry.name.endswith(".running_var"):
             tensors[entry.name.replace("running_var", "num_batches_tracked")] = np.zeros((), np.int64)
-    save(tensors, path)
+    safetensors_file.save(path, tensors)
 
 
 class _Entry(NamedTuple):
@@ -122,35 +121,3 @@ def _named(names: Sequence[str], params: Any, state: Any) -> Iterator[tuple[str,
     """Give the layers of a serial that have parameters these names, one after the other."""
     kept = [(p, s) for p, s in zip(params, state, strict=True) if isinstance(p, layers.Conv | layers.BatchNorm)]
     return ((name, *pair) for name, pair in zip(names, kept, strict=False))
-
-
-def _check(path: Path, tensors: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise one error that says all that is wrong with the file."""
-    both = [name for name in wanted if name in tensors]
-    kinds = {
-        "missing": [f"{name} {shape}" for name, shape in wanted.items() if name not in tensors],
-        "not wanted": [f"{name} {tensor.shape}" for name, tensor in tensors.items() if name not in wanted],
-        "of another shape": [
-            f"{name} is {tensors[name].shape}, wanted {wanted[name]}"
-            for name in both
-            if tensors[name].shape != wanted[name]
-        ],
-        "not floating point": [
-            f"{name} is {tensors[name].dtype}" for name in both if not jnp.issubdtype(tensors[name].dtype, jnp.floating)
-        ],
-    }
-    lines = [f"  {len(names)} {kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
-    if lines:
-        raise ValueError(
-            f"read_resnet: {path} does not fit the network, and nothing was read.\n"
-            + "\n".join(lines)
-            + "\nWanted torchvision's names of a ResNet of the same depth, classes and stem."
-        )
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError('weights are read by safetensors, which is missing; pip install "fnn[weights]".') from error
-    return safetensors.numpy
