@@ -40,8 +40,12 @@ EXPERIMENTS = {
     "digits": Experiment("experiments.course.digits", "Digits", "Learn 8x8 handwritten digits, no download", "8 s"),
     "mnist": Experiment("experiments.course.mnist", "Mnist", "The lectures' two networks on MNIST or Fashion", "10 s"),
     **found("vision", ""),
+    **found("language", ""),
     "bench": Experiment("experiments.benchmarks.bench", "Bench", "Speed and memory against plain JAX", "20 s"),
     "bench_vision": Experiment("experiments.benchmarks.vision", "Vision", "Speed of the rules for images", "3 min"),
+    "bench_sequences": Experiment(
+        "experiments.benchmarks.sequences", "Sequences", "Speed of the rules for sequences", "3 min"
+    ),
     "gallery": Experiment("experiments.gallery", "Gallery", "Make the pictures of the README's index", "5 min"),
     **found("course", "course."),
 }
