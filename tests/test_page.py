@@ -9,7 +9,8 @@ import jax
 import matplotlib.image
 
 README = Path(__file__).parent.parent / "README.md"
-PAGE, RULE, CHECK, LOOK, IMAGES = (block.split("```")[0] for block in README.read_text().split("```python\n")[1:])
+BLOCKS = [block.split("```")[0] for block in README.read_text().split("```python\n")[1:]]
+PAGE, RULE, CHECK, LOOK, IMAGES, SEQUENCES = BLOCKS
 
 
 def test_the_page_runs_word_for_word(tmp_path, monkeypatch):
@@ -74,3 +75,11 @@ def test_the_images_of_the_readme_are_counted(capsys):
     exec(IMAGES, {})
     printed = capsys.readouterr().out
     assert "max_pool" in printed and "kept by autodiff" in printed and "without bias" in printed
+
+
+def test_the_sequences_of_the_readme_are_written(capsys):
+    names: dict = {}
+    exec(SEQUENCES, names)
+    rows = names["result"].history.rows
+    assert rows[-1]["loss"] < rows[0]["loss"] < 4.2 and names["ids"].shape == (1, 44)
+    assert capsys.readouterr().out.startswith("The ")
