@@ -97,7 +97,7 @@ def forward(
             some = jnp.where(total == 0, 1, total)
             weighed = tiles.over_keys(p if kept is None else p * kept, _seen(vs, place)) / some
             y = _put_rows(y, weighed.astype(y.dtype), place)
-            return y, _put(logs, jnp.where(total == 0, jnp.inf, m + jnp.log(some)), _of_rows(place))
+            return y, _put(logs, jnp.where(total == 0, jnp.inf, m + jnp.log(some)), _of_tile(logs, place)[0])
 
         return problem.over_queries(tile, carry, part)
 
@@ -132,7 +132,7 @@ def backward(
             dq, dk, dv, dbias, dslopes = carry
             rows, drows = _rows(q, place), _rows(dy, place)
             s, slope, kept = problem.scores(rows, _seen(ks, place), place)
-            p = jnp.exp(s - _cut(logs, *_of_rows(place, logs.shape[2])))
+            p = jnp.exp(s - _cut(logs, *_of_tile(logs, place)))
             dp = tiles.against(drows, _seen(vs, place))
             dp = dp if kept is None else dp * kept
             inner = (wide(drows) * wide(_rows(y, place))).sum(-1, keepdims=True)
@@ -210,14 +210,7 @@ def _add_seen(
     return _put(columns, _cut(columns, starts, part.shape) + part, starts)
 
 
-def _of_rows(place: Place, group: int = 0):
-    """Return where the numbers of a tile's rows begin in (batch, kv_heads, group, queries, 1), and their shape."""
-    starts = (place.batch, place.kv_head, 0, place.query, 0)
-    batch, heads, queries, _ = place.size
-    return (starts, (batch, heads, group, queries, 1)) if group else starts
-
-
-def _of_tile(x: Array, place: Place):
+def _of_tile(x: Array, place: Place) -> tuple[tuple, tuple[int, ...]]:
     """Return where a tile begins in an array of its axes, and its shape there; an axis of size 1 broadcasts."""
     batch, heads, queries, keys = place.size
     starts = (place.batch, place.kv_head, 0, place.query, place.key)

@@ -116,7 +116,9 @@ def _drawn(words: tuple[Array, Array], heads: Array, place: Place, queries: int,
     return high ^ low
 
 
-def _kept(words, place: Place, kv_heads: int, queries: int, shape: tuple[int, ...], rate: float) -> Array:
+def _kept(
+    words: tuple[Array, Array], place: Place, kv_heads: int, queries: int, shape: tuple[int, ...], rate: float
+) -> Array:
     """Draw 32 bits a weight; the counters are the number of its row among those of all heads, and of its key."""
     rows = _count(place.batch, shape, 0, jnp.uint32)
     for first, axis, size in ((place.kv_head, 1, kv_heads), (0, 2, shape[2]), (place.query, 3, queries)):
