@@ -97,12 +97,13 @@ def mixture_of_experts(
             with repetition(experts, position):
                 return expert.apply(params, state, buffer, key=fold(key, position), train=train)
 
-        stacked = jax.tree.map(jnp.asarray, (params.experts, state.experts))  # vmap takes NumPy's for constants
-        buffers, inner = jax.vmap(each)(*stacked, buffers, jnp.arange(experts))
+        # Of NumPy's arrays vmap makes constants.
+        inner_params, inner_state = jax.tree.map(jnp.asarray, (params.experts, state.experts))
+        buffers, inner_state = jax.vmap(each)(inner_params, inner_state, buffers, jnp.arange(experts))
         _need_matrices(buffers)
         y = rules.combine(buffers, weights, chosen)
         balance = rules.balance_loss(logits, chosen)
-        return y.reshape(*x.shape[:-1], y.shape[-1]), MixtureOfExpertsState(balance, inner)
+        return y.reshape(*x.shape[:-1], y.shape[-1]), MixtureOfExpertsState(balance, inner_state)
 
     return layer("mixture_of_experts", init, apply)
 
