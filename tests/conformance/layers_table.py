@@ -71,6 +71,20 @@ LAYERS: dict[str, Row] = {
     "conv_transpose": Row(lambda: layers.conv_transpose(2, 3, stride=2, padding="SAME"), ((2, 3, 2),)),
     "embedding": Row(embedding),
     "mixture_of_experts": Row(lambda: layers.mixture_of_experts(layers.dense(3), 3, capacity_factor=1.0), ((2, 4),)),
+    "attention": Row(lambda: layers.attention(2, causal=True, rotary=10000.0, dropout=0.3), ((3, 4),), stochastic=True),
+    "attention-grouped": Row(
+        lambda: layers.attention(4, kv_heads=2, causal=True, window=2, alibi=True, soft_cap=2.0, bias=False), ((3, 4),)
+    ),
+    "attention-of a memory": Row(lambda: layers.attention(2), ((2, 4), (3, 2))),
+    "learned_positions": Row(lambda: layers.learned_positions(5), ((3, 2),)),
+    "sinusoidal_positions": Row(layers.sinusoidal_positions, ((3, 2),)),
+    "transformer_block": Row(lambda: layers.transformer_block(2, hidden=3, dropout=0.3), ((2, 4),), stochastic=True),
+    "transformer_block-post, gated": Row(
+        lambda: layers.transformer_block(
+            1, hidden=3, norm="post", normalisation=layers.rms_norm, activation=layers.swiglu, causal=True
+        ),
+        ((2, 4),),
+    ),
     "dropout": Row(lambda: layers.dropout(0.4), stochastic=True),
     "spatial_dropout": Row(lambda: layers.spatial_dropout(0.4), ((3, 2),), stochastic=True),
     "channel_dropout": Row(lambda: layers.channel_dropout(0.4), ((3, 2),), stochastic=True),
@@ -84,6 +98,13 @@ LAYERS: dict[str, Row] = {
     "instance_norm": Row(layers.instance_norm, ((3, 2),)),
     "local_response_norm": Row(lambda: layers.local_response_norm(size=3, alpha=0.5), ((3, 4),)),
     "weight_norm": Row(lambda: layers.weight_norm(layers.dense(3))),
+    "rnn": Row(lambda: layers.rnn(3, activation="relu"), ((3, 2),)),
+    "gru": Row(lambda: layers.gru(3), ((3, 2),)),
+    "lstm": Row(lambda: layers.lstm(3, peepholes=True, projection=2), ((3, 2),)),
+    "normalised_lstm": Row(lambda: layers.normalised_lstm(3, eps=0.1), ((3, 2),)),
+    "bidirectional": Row(lambda: layers.bidirectional(layers.rnn(3), layers.gru(2, reset="before")), ((3, 2),)),
+    "reversed_time": Row(lambda: layers.reversed_time(layers.rnn(2)), ((3, 2),)),
+    "pointwise": Row(lambda: layers.pointwise(small())),
     "flatten": Row(layers.flatten, ((3, 2),)),
     "reshape": Row(lambda: layers.reshape(3, -1)),
     "concatenate": Row(layers.concatenate, ((6,), (3,))),

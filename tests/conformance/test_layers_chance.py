@@ -25,7 +25,8 @@ def test_a_stochastic_layer_draws_from_its_key(name):
 def test_training_without_a_key_names_the_layer(name):
     net, params, state, x = start(name)
     paths = {
-        **{name: name for name in ("dropout", "spatial_dropout", "channel_dropout", "stochastic_depth")},
+        **{name: name for name in ("dropout", "spatial_dropout", "channel_dropout", "stochastic_depth", "attention")},
+        "transformer_block": "transformer_block.attention",
         "serial": "serial[1].dropout",
         "parallel": "parallel[2].dropout",
         "repeat": "repeat[:3].serial[1].dropout",
