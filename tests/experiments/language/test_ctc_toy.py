@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
@@ -49,6 +50,14 @@ def test_a_sound_keeps_its_ends_at_any_speed():
         spoken = ctc_toy.stretched(sound, frames)
         np.testing.assert_allclose(spoken[[0, -1]], sound[[0, -1]])
     np.testing.assert_allclose(ctc_toy.stretched(sound, 4), sound)
+
+
+@pytest.mark.parametrize("model", ["gru", "conv"])
+def test_the_network_gives_logits_for_each_frame(model):
+    net = ctc_toy.network(ctc_toy.Settings(model=model, letters="abc"))
+    x = jax.ShapeDtypeStruct((2, 72, 10), np.float32)
+    params, state = jax.eval_shape(net.init, jax.random.key(0), x)
+    assert jax.eval_shape(net.apply, params, state, x)[0].shape == (2, 72, 4)
 
 
 def test_it_learns_and_draws(tmp_path):
