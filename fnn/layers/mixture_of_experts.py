@@ -55,11 +55,11 @@ def mixture_of_experts(
     >>> from fnn import layers, rules
     >>> net = layers.mixture_of_experts(layers.serial(layers.dense(32), layers.gelu(), layers.dense(8)), 4)
     >>> x = jax.random.normal(jax.random.key(1), (2, 16, 8))
-    >>> params, state = net.init(jax.random.key(0), x)
+    >>> params, state = jax.jit(net.init)(jax.random.key(0), x)
     >>> def loss(params, state, x):
     ...     y, state = net.apply(params, state, x, train=True)
     ...     return rules.squared_error(y, x) + 0.01 * state.balance, state
-    >>> slopes, state = jax.grad(loss, has_aux=True)(params, state, x)
+    >>> slopes, state = jax.jit(jax.grad(loss, has_aux=True))(params, state, x)
     >>> slopes.router.shape, slopes.experts[0].w.shape, bool(0 < state.balance < 4)
     ((8, 4), (4, 8, 32), True)
     """
