@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from rich import box
 from rich.table import Table
 
 from experiments.benchmarks.measure import interleave, ratio
@@ -108,8 +109,8 @@ def need_equal_losses(name: str, losses: dict[str, list[float]]) -> None:
 
 def show(found: dict[str, dict[str, Any]]) -> None:
     """Print the rows of `compare`, by the names of the jobs."""
-    heads = ("training step", "program", "milliseconds", "fnn / program", "compilation, s", "temporary, MB")
-    table = Table(*heads, title="training steps, float32", title_justify="left")
+    heads = ("network", "program", "ms", "fnn / program", "compilation, s", "temporary, MB")
+    table = Table(*heads, title="training steps, float32", title_justify="left", box=box.SIMPLE_HEAD)
     for name, row in found.items():
         for program, milliseconds in row["milliseconds"].items():
             values = [row[key].get(program) for key in ("ratios", "compile_seconds", "temporary_megabytes")]
