@@ -104,9 +104,11 @@ from fnn.layers.recurrence import LSTM as LSTM
 from fnn.layers.recurrence import RNN as RNN
 from fnn.layers.recurrence import Hidden as Hidden
 from fnn.layers.recurrence import HiddenAndCell as HiddenAndCell
+from fnn.layers.recurrence import NormalisedLSTM as NormalisedLSTM
 from fnn.layers.recurrence import bidirectional as bidirectional
 from fnn.layers.recurrence import gru as gru
 from fnn.layers.recurrence import lstm as lstm
+from fnn.layers.recurrence import normalised_lstm as normalised_lstm
 from fnn.layers.recurrence import reversed_time as reversed_time
 from fnn.layers.recurrence import rnn as rnn
 from fnn.layers.resizing import pad as pad

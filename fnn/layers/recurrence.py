@@ -49,6 +49,18 @@ class LSTM(NamedTuple):
     projection: Float[Array, "hidden outputs"] | None
 
 
+class NormalisedLSTM(NamedTuple):
+    """The parameters of `normalised_lstm`: `scale` and `b` of the input's products, `u_scale` of the recurrent ones."""
+
+    w: Float[Array, "inputs gates"]
+    u: Float[Array, "hidden gates"]
+    scale: Float[Array, " gates"]
+    b: Float[Array, " gates"]
+    u_scale: Float[Array, " gates"]
+    cell_scale: Float[Array, " hidden"]
+    cell_offset: Float[Array, " hidden"]
+
+
 class Hidden(NamedTuple):
     """The state that `rnn` and `gru` carry."""
 
@@ -187,6 +199,49 @@ def lstm(
         return like(x, y), HiddenAndCell(*last) if carry else state
 
     return layer("lstm", init, apply)
+
+
+def normalised_lstm(
+    hidden: int,
+    *,
+    carry: bool = False,
+    eps: float = 1e-5,
+    forget_bias: float = 1.0,
+    weight: Initializer = initializers.xavier_uniform,
+    recurrent_weight: Initializer = _ORTHOGONAL,
+) -> Layer:
+    """`lstm` with layer normalisation of both products and of the cell: x (batch, time, features) to (..., hidden).
+
+    Rules: `fnn.rules.layer_norm` of the input's product, `fnn.rules.normalised_lstm`. Scales start at one, offsets at
+    zero but that of the forget gate; the rest is as for `lstm`. Source: Ba, Kiros and Hinton (2016), arXiv:1607.06450.
+    """
+    _check("normalised_lstm", hidden)
+
+    def init(key, x):
+        x, _ = _sequences(x)
+        k_w, k_u = jax.random.split(key)
+        ones, gates = jnp.ones((4 * hidden,), x.dtype), jnp.asarray([0.0, forget_bias, 0.0, 0.0], x.dtype)
+        params = NormalisedLSTM(
+            _by_gate(weight, k_w, 4, (x.shape[2], hidden), x.dtype),
+            _by_gate(recurrent_weight, k_u, 4, (hidden, hidden), x.dtype),
+            ones,
+            jnp.repeat(gates, hidden),
+            ones,
+            ones[:hidden],
+            jnp.zeros((hidden,), x.dtype),
+        )
+        zeros = jnp.zeros((x.shape[0], hidden), x.dtype)
+        return params, HiddenAndCell(zeros, zeros) if carry else ()
+
+    def apply(params, state, x, *, key=None, train=False):
+        need_params(params, NormalisedLSTM)
+        sequences, lengths = _sequences(x, params.w.shape[0])
+        start = _start(state, carry, sequences, HiddenAndCell(hidden, hidden))
+        z = rules.layer_norm(rules.linear(sequences, params.w), params.scale, params.b, eps=eps)
+        y, last = rules.normalised_lstm(z, params.u, *params[4:], *start, lengths, eps=eps)
+        return like(x, y), HiddenAndCell(*last) if carry else state
+
+    return layer("normalised_lstm", init, apply)
 
 
 def reversed_time(inner: Layer) -> Layer:

@@ -103,6 +103,7 @@ from fnn.rules.pooling.windowed import l2_pool as l2_pool
 from fnn.rules.pooling.windowed import max_pool as max_pool
 from fnn.rules.recurrence.gru import gru as gru
 from fnn.rules.recurrence.lstm import lstm as lstm
+from fnn.rules.recurrence.normalised_lstm import normalised_lstm as normalised_lstm
 from fnn.rules.recurrence.reverse import reverse_sequences as reverse_sequences
 from fnn.rules.recurrence.rnn import rnn as rnn
 from fnn.rules.reductions import dot as dot

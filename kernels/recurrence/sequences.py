@@ -13,10 +13,10 @@ from jaxtyping import Array, Bool, Float, Int
 from fnn.kernels import linear
 from fnn.kernels.numerics import wide
 
-Sequences = Float[Array, "batch time features"]
-Columns = Float[Array, "time features batch"]
-State = Float[Array, "features batch"]
-Valid = Bool[Array, "time 1 batch"] | None
+Sequences = Float[Array, "batch time _"]
+Columns = Float[Array, "time _ batch"]
+State = Float[Array, "_ batch"]
+Valid = Bool[Array, "*time 1 batch"] | None
 
 
 def valid_steps(lengths: Int[Array, " batch"] | None, time: int) -> Valid:

@@ -18,6 +18,7 @@ from gate_cases import GATES, PENALTIES, PRODUCTS, REDUCTIONS
 from loss_cases import LOSSES
 from normalisation_cases import NORMALISATION
 from pooling_cases import POOLING
+from recurrence_cases import RECURRENCE
 from resizing_cases import PADDING, RESIZING
 
 from fnn import check
@@ -40,6 +41,7 @@ CASES: dict[str, Case] = {
         *EMBEDDING,
         *HEADS,
         *ROUTING,
+        *RECURRENCE,
         *ATTENTION,
     )
 }

@@ -24,8 +24,28 @@ def lenient():
 
 RULES = {name: function for name, function in vars(rules).items() if isinstance(function, Rule)}
 
-# What annotations cannot say: how many entries windows span together; that labels are not the blank, and fit in.
+
+def spread(*shape):
+    return np.linspace(-0.9, 1.1, np.prod(shape)).reshape(shape)
+
+
+# What annotations cannot say: that a weight has columns for each of several gates; how many entries windows span
+# together; that labels are not the blank, and fit in.
 GIVEN = {
+    "gru": {"w": spread(3, 6), "u": spread(2, 6), "recurrent_b": None, "h0": spread(4, 2)},
+    "lstm": {
+        "w": spread(3, 8),
+        "u": spread(3, 8),
+        "b": spread(8),
+        "h0": spread(4, 3),
+        "c0": spread(4, 2),
+        "peepholes": spread(3, 2),
+        "projection": spread(2, 3),
+    },
+    "normalised_lstm": {
+        **{"z": spread(4, 5, 8), "u": spread(2, 8), "scale": spread(8), "cell_scale": spread(2)},
+        **{"cell_offset": spread(2), "h0": spread(4, 2), "c0": spread(4, 2)},
+    },
     "col2im": {"size": (7,)},
     "ctc": {
         "labels": np.array([[1, 2], [2, 2], [2, 1], [1, 1]]),

@@ -1,0 +1,120 @@
+"""The recurrent rules beside the table: padding, splitting a sequence, reversal, precision of the state, and errors."""
+
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import pytest
+
+from fnn import rules
+
+RULES = {
+    "rnn": (rules.rnn, 1, {}),
+    "gru": (rules.gru, 3, {}),
+    "gru, reset before": (rules.gru, 3, {"reset": "before"}),
+    "lstm": (rules.lstm, 4, {}),
+}
+every_rule = pytest.mark.parametrize("name", RULES)
+
+
+def weights(gates, inputs=3, hidden=2):
+    keys = jax.random.split(jax.random.key(4), 3)
+    shapes = (inputs, gates * hidden), (hidden, gates * hidden), (gates * hidden,)
+    return [jax.random.normal(k, shape) for k, shape in zip(keys, shapes, strict=True)]
+
+
+def sequences(batch=3, time=5):
+    return jax.random.normal(jax.random.key(5), (batch, time, 3))
+
+
+@every_rule
+@pytest.mark.parametrize("reverse", (False, True))
+def test_padding_does_not_count_even_nan(name, reverse):
+    rule, gates, static = RULES[name]
+    arguments, x, lengths = weights(gates), sequences(), jnp.array([5, 2, 0])
+
+    @jax.jit
+    def value_and_gradients(x, arguments):
+        def total(x, arguments):
+            y, last = rule(x, *arguments, lengths=lengths, reverse=reverse, **static)
+            return jnp.sum(jnp.sin(y)) + sum(jnp.sum(jnp.cos(s)) for s in jax.tree.leaves(last)), (y, last)
+
+        return jax.value_and_grad(total, (0, 1), has_aux=True)(x, arguments)
+
+    padding = jnp.arange(5)[None, :, None] >= lengths[:, None, None]
+    (_, (y, last)), (dx, slopes) = value_and_gradients(jnp.where(padding, jnp.nan, x), arguments)
+    (_, (y0, last0)), (dx0, slopes0) = value_and_gradients(jnp.where(padding, 7.0, x), arguments)
+    jax.tree.map(np.testing.assert_array_equal, (y, last, dx, slopes), (y0, last0, dx0, slopes0))
+    assert not np.any(np.where(padding, y, 0)) and not np.any(np.where(padding, dx, 0))
+    assert all(not np.any(state[2]) for state in jax.tree.leaves(last))  # no step: the initial state
+    short, last_short = rule(x[1:2, :2], *arguments, reverse=reverse, **static)
+    np.testing.assert_allclose(y[1:2, :2], short, atol=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1:2], b, atol=1e-6), last, last_short)
+
+
+@every_rule
+def test_a_sequence_in_two_parts_is_the_sequence(name):
+    rule, gates, static = RULES[name]
+    arguments, x = weights(gates), sequences()
+    y, last = rule(x, *arguments, **static)
+    first, middle = rule(x[:, :2], *arguments, **static)
+    states = dict(zip(("h0", "c0"), jax.tree.leaves(middle), strict=False))
+    rest, end = rule(x[:, 2:], *arguments, **states, **static)
+    np.testing.assert_allclose(np.concatenate([first, rest], 1), y, atol=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), end, last)
+
+
+@every_rule
+def test_reverse_is_the_reversed_sequence(name):
+    rule, gates, static = RULES[name]
+    arguments, x, lengths = weights(gates), sequences(), jnp.array([5, 2, 0])
+    y, _ = rule(x, *arguments, lengths=lengths, reverse=True, **static)
+    turned, _ = rule(rules.reverse_sequences(x, lengths), *arguments, lengths=lengths, **static)
+    np.testing.assert_allclose(y, rules.reverse_sequences(turned, lengths), atol=1e-6)
+
+
+def test_the_state_is_wider_than_half_precision():
+    # 0.001 is added 256 times, which bfloat16 would stop counting at 0.25: half of its last place is 0.0005 there.
+    x, one = jnp.full((1, 256, 1), 0.001, jnp.bfloat16), jnp.ones((1, 1), jnp.bfloat16)
+    large = jnp.array([20.0, 20.0, 0.0, 20.0], jnp.bfloat16)  # the gates are open
+    w = jnp.array([[0.0, 0.0, 1.0, 0.0]], jnp.bfloat16)
+    _, (_, c) = rules.lstm(x, w, 0 * jnp.ones((1, 4), jnp.bfloat16), large)
+    assert abs(float(c[0, 0]) - 0.256) < 0.003 and c.dtype == one.dtype
+
+
+X, W, U = jnp.ones((2, 3, 4)), jnp.ones((4, 8)), jnp.ones((2, 8))
+GRU = jnp.ones((4, 6)), jnp.ones((2, 6))
+ERRORS = [
+    (lambda: rules.lstm(X[:, :0], W, U), r"lstm: x has shape \(2, 0, 4\), without a step in time; wanted at least one"),
+    (lambda: rules.lstm(X[0], W, U), r"lstm: x has shape \(3, 4\) and w \(4, 8\), wanted x \(batch, time, features\)"),
+    (lambda: rules.lstm(X, W, U[:1]), r"lstm: w has shape \(4, 8\) and u \(1, 8\), wanted .* u \(2, 4 hidden\)"),
+    (lambda: rules.lstm(X, W, U, jnp.ones(3)), r"lstm: b has shape \(3,\), wanted one number for each column of w"),
+    (lambda: rules.lstm(X, W, U, None, jnp.ones((2, 3))), r"lstm: h0 has shape \(2, 3\), wanted .* = \(2, 2\)"),
+    (lambda: rules.lstm(X, W, U, c0=jnp.ones((1, 2))), r"lstm: c0 has shape \(1, 2\), wanted .* = \(2, 2\)"),
+    (lambda: rules.lstm(X, W, U, peepholes=jnp.ones((2, 2))), r"lstm: peepholes have shape \(2, 2\), wanted \(3, hid"),
+    (lambda: rules.lstm(X, W, U, projection=jnp.ones((3, 2))), r"lstm: projection has shape \(3, 2\), wanted \(hidden"),
+    (lambda: rules.lstm(X, W, U, lengths=jnp.ones(2)), r"lstm: lengths are float32\[2\], wanted one integer for each"),
+    (lambda: rules.lstm(X, W, U, lengths=jnp.ones(3, int)), r"lstm: lengths are int32\[3\], wanted one integer"),
+    (lambda: rules.rnn(X, W[:, :2], U[:, :2], activation="sigmoid"), r"rnn: activation = 'sigmoid', wanted 'tanh' or"),
+    (lambda: rules.gru(X, *GRU, reset="never"), r"gru: reset = 'never', wanted 'after' or 'before'"),
+    (lambda: rules.gru(X, *GRU, None, jnp.ones(2), reset="before"), r"gru: recurrent_b was given with reset='before'"),
+    (lambda: rules.gru(X, *GRU, None, jnp.ones(3)), r"gru: recurrent_b has shape \(3,\), wanted \(hidden,\) = \(2,\)"),
+    (lambda: rules.reverse_sequences(X, jnp.ones(3, int)), r"reverse_sequences: lengths are int32\[3\], wanted one"),
+    (lambda: rules.reverse_sequences(jnp.ones(3)), r"reverse_sequences: x has shape \(3,\), wanted \(batch, time"),
+]
+
+
+@pytest.fixture
+def without_run_time_checks():
+    """Meet the rule as a user does, whom no checker of annotations stops before."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.mark.usefixtures("without_run_time_checks")
+@pytest.mark.parametrize(("call", "sentence"), ERRORS)
+def test_what_cannot_be_is_a_sentence(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
