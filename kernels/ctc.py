@@ -65,18 +65,8 @@ def forward(
     """Return -log Z, +inf where there is no alignment; and log α of all frames, the softmax's normaliser, log Z."""
     norm = normaliser(logits, -1)
     frames, best = _frames(logits, labels, logit_lengths, label_lengths, blank)
-    penalty = _penalty(labels, best.dtype)
-
-    def step(state, frame):
-        a, b = state
-        blank, label, present = frame
-        before = _pad(b, (1, 0), NOTHING)
-        new_a = blank + _log_sum(a, before)
-        new_b = label + _log_sum(b, a[:-1], before[:-1] + penalty)
-        state = jnp.where(present, new_a, a), jnp.where(present, new_b, b)
-        return state, state
-
-    (a, b), states = lax.scan(step, _begin(labels, best.dtype), frames)
+    begin = (*_begin(labels, best.dtype), _penalty(labels, best.dtype))
+    (a, b, _), states = lax.scan(_forth, begin, frames)
     ends = _log_sum(a, _pad(b, (1, 0), NOTHING))
     end = jnp.where(_index(ends) == label_lengths[None], ends, 0.0).sum(0)
     maximum, log_total = (jnp.moveaxis(x, -1, 0) for x in norm)
@@ -99,25 +89,41 @@ def backward(
     end_a, end_b = _softmax(a[-1], _pad(b[-1], (1, 0), NOTHING))
     at_end = _index(end_a) == label_lengths[None]
     end = jnp.where(at_end, end_a, 0.0), jnp.where(at_end, end_b, 0.0)[1:]
-
-    def step(state, frame):
-        g_a, g_b = state
-        (stay_a, from_b, stay_b, from_a, skip), present = frame
-        to_a = g_a * stay_a + _pad(g_b * from_a, (0, 1), 0.0)
-        to_before = g_a * from_b + _pad(g_b * skip, (0, 1), 0.0)
-        to_b = g_b * stay_b + to_before[1:]
-        return (jnp.where(present, to_a, g_a), jnp.where(present, to_b, g_b)), state
-
     present = _present(logit_lengths, logits.shape[-2])
-    _, (g_a, g_b) = lax.scan(step, end, (_shares(a, b, labels), present), reverse=True)
+    _, (g_a, g_b) = lax.scan(_back, end, (_shares(a, b, labels), present), reverse=True)
     occupancy = jnp.concatenate([g_a.sum(1, keepdims=True), g_b], 1)
     symbols = jnp.concatenate([jnp.full((*labels.shape[:-1], 1), blank, labels.dtype), labels], -1)
     one_hot = distribution(symbols, logits.shape[-1], 0.0, occupancy.dtype)
     # A product, and not sums by index: those are contended additions, slow on a GPU and in no fixed order.
     occupied = jnp.matmul(jnp.moveaxis(occupancy, (0, 1), (-2, -1)), one_hot, precision=lax.Precision.HIGHEST)
+    # A class that no state has gets nothing, not even the NaN of others.
+    occupied = jnp.where((one_hot > 0).any(-2, keepdims=True), occupied, 0.0)
     p = jnp.exp(wide(logits) - maximum[..., None] - log_total[..., None])
     counts = jnp.moveaxis(present, (0, 1), (-2, -1)) & ~_impossible(total)[..., None, None]
     return jnp.where(counts, dvalues[..., None, None] * (p - occupied), 0.0)
+
+
+# The steps of the scans stand here, and close over nothing, so that a call outside jit finds them compiled.
+
+
+def _forth(state, frame):
+    """From the α of a frame to those of the next."""
+    a, b, penalty = state
+    blank, label, present = frame
+    before = _pad(b, (1, 0), NOTHING)
+    new_a = jnp.where(present, blank + _log_sum(a, before), a)
+    new_b = jnp.where(present, label + _log_sum(b, a[:-1], before[:-1] + penalty), b)
+    return (new_a, new_b, penalty), (new_a, new_b)
+
+
+def _back(state, frame):
+    """From the γ of a frame, which is put down, to those of the frame before."""
+    g_a, g_b = state
+    (stay_a, from_b, stay_b, from_a, skip), present = frame
+    to_a = g_a * stay_a + _pad(g_b * from_a, (0, 1), 0.0)
+    to_before = g_a * from_b + _pad(g_b * skip, (0, 1), 0.0)
+    to_b = g_b * stay_b + to_before[1:]
+    return (jnp.where(present, to_a, g_a), jnp.where(present, to_b, g_b)), state
 
 
 def _shares(a, b, labels) -> tuple[Float[Array, "time states *batch"], ...]:
