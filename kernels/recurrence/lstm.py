@@ -77,8 +77,8 @@ def backward(
     dh: State,
     dc: State,
     reverse: bool,
-) -> tuple[Columns, State, State, Columns]:
-    """Return dZ, dh0, dc0, and the cotangent of each step's h."""
+) -> tuple[Columns, State, State, Columns | None]:
+    """Return dZ, dh0, dc0, and with a projection the cotangent of each step's h."""
     i, f, g, o = jnp.split(gates, 4, 1)
     t = jnp.tanh(c)
     to_i, to_f, to_g = g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g)

@@ -41,5 +41,5 @@ def _reversed(x: Array, lengths: Array | None) -> Array:
     if lengths is None:
         return jnp.flip(x, 1)
     time = x.shape[1]
-    places = (lengths[:, None] - 1 - jnp.arange(time, dtype=lengths.dtype)) % max(time, 1)
+    places = (lengths[:, None] - 1 - jnp.arange(time, dtype=lengths.dtype)[None]) % max(time, 1)
     return jnp.take_along_axis(x, places.reshape(*places.shape, *(1,) * (x.ndim - 2)), 1, mode="promise_in_bounds")
