@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -25,11 +25,12 @@ def generate(
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
+    source: Any = None,
 ) -> Int[Array, "batch longer"]:
     """Return the prompt and `length` tokens behind it: ids (batch, time) to ids (batch, time + length).
 
     The network turns ids (batch, time) into logits (batch, time, vocabulary) and carries its state: one made with a
-    cache or carry, such as ``gpt(..., cache=True)`` or ``char_rnn(..., carry=True)``, which takes the params of the
+    cache or carry, such as ``gpt(..., cache=256)`` or ``char_rnn(..., carry=True)``, which takes the params of the
     same network without. It starts from a fresh state, zeros, reads the prompt at once, and then one token at a time;
     all of it is one compiled program, which the next call with the same network, shapes and options runs again.
 
@@ -42,6 +43,7 @@ def generate(
         temperature: what the logits are divided by; 0 takes the best token each time.
         top_k: draw among so many of the best tokens.
         top_p: draw within the nucleus, the fewest of the best tokens whose probabilities sum to this.
+        source: what an `encoder_decoder` reads, of as many rows; the network is then given (source, ids).
 
     Raises LayerError if the prompt and what is to come do not fit into the network's context or cache, ValueError for
     a prompt that is empty or has ids outside the vocabulary, a network that carries no state, and options that make
@@ -66,47 +68,50 @@ def generate(
     if length < 0:
         raise ValueError(f"generate: length = {length}, wanted how many tokens to add.")
     options = {"net": net, "length": length, "chosen": chosen}
-    _, logits = _generate.eval_shape(params, prompt, key, **options)
+    _, logits = _generate.eval_shape(params, prompt, key, source, **options)
     _need_known(prompt, logits.shape[-1])
-    return _generate(params, prompt, key, **options)[0]
+    return _generate(params, prompt, key, source, **options)[0]
 
 
 @functools.partial(jax.jit, static_argnames=("net", "length", "chosen"))
-def _generate(params, prompt, key, *, net: layers.Layer, length: int, chosen: Sampling):
+def _generate(params, prompt, key, source, *, net: layers.Layer, length: int, chosen: Sampling):
     """Return the tokens, and the logits of none, which tell the vocabulary."""
+
+    def x(ids):
+        return ids if source is None else (source, ids)
+
     batch, time = prompt.shape
-    state = fresh_state(net, prompt)
+    state = fresh_state(net, x(prompt))
     # Positions beyond a context or a cache are known here alone, where they are a shape.
     fed = jax.ShapeDtypeStruct((batch, max(time + length - 1, 1)), prompt.dtype)
-    logits = jax.eval_shape(lambda params, ids: net.apply(params, state, ids)[0], params, fed)
+    logits = jax.eval_shape(lambda params, ids: net.apply(params, state, x(ids))[0], params, fed)
     _need_logits(logits, fed)
 
     def step(carried, number):
         state, token = carried
-        logits, state = net.apply(params, state, token[:, None])
+        logits, state = net.apply(params, state, x(token[:, None]))
         drawn = None if key is None else jax.random.fold_in(key, number)
         token = sampling.sample(logits[:, 0], drawn, chosen).astype(prompt.dtype)
         return (state, token), token
 
     if time > 1:
         # The logits of the prompt are not asked for, so they are not computed.
-        _, state = net.apply(params, state, prompt[:, :-1])
+        _, state = net.apply(params, state, x(prompt[:, :-1]))
     _, tokens = lax.scan(step, (state, prompt[:, -1]), jnp.arange(length))
     none = jnp.zeros((0, logits.shape[-1]), logits.dtype)
     return jnp.concatenate([prompt, tokens.T], axis=1), none
 
 
-def fresh_state(net: layers.Layer, ids: Int[Array, "batch time"]) -> Any:
-    """Return the state from which a network starts that carries one: zeros, whatever the parameters.
+def fresh_state(net: layers.Layer, x: Any) -> Any:
+    """Return the state from which a network that carries one starts on x: zeros, whatever the parameters.
 
     Raises ValueError for a network without a state.
     """
-    ids = jax.ShapeDtypeStruct(ids.shape, ids.dtype)
-    _, state = jax.eval_shape(net.init, jax.random.key(0), ids)
+    _, state = jax.eval_shape(net.init, jax.random.key(0), x)
     if not jax.tree.leaves(state):
         raise ValueError(
             "generate: the network carries no state from token to token; make it with a cache, such as gpt(..., "
-            "cache=True), or with carry=True. The params are the same."
+            "cache=256), or with carry=True. The params are the same."
         )
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), state)
 

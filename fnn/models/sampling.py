@@ -1,6 +1,6 @@
 """The choice of the next token from its logits: greedy, by temperature, among the k best, within a nucleus."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +59,7 @@ def sample(logits: Float[Array, "*batch vocabulary"], key: Array | None, samplin
         logits = among_best(logits, sampling.top_k)
     if sampling.top_p is not None:
         logits = within_nucleus(logits, sampling.top_p)
-    return jax.random.categorical(key, logits)
+    return jax.random.categorical(cast(Array, key), logits)
 
 
 def among_best(logits: Float[Array, "*batch vocabulary"], k: int) -> Float[Array, "*batch vocabulary"]:

@@ -1,6 +1,7 @@
 """GPT-2's weights by their public names: the logits, the way there and back, and what is refused."""
 
 import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ import safetensors.numpy
 from fnn import layers, models
 
 DEPTH, WIDTH, HEADS, CONTEXT, VOCABULARY = 2, 8, 2, 6, 11
-SIZES = {"depth": DEPTH, "width": WIDTH, "heads": HEADS}
+SIZES: dict[str, Any] = {"depth": DEPTH, "width": WIDTH, "heads": HEADS}
 
 
 def wanted(dtype="float32", **options):
@@ -21,7 +22,7 @@ def wanted(dtype="float32", **options):
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, dtype), shapes)
 
 
-def tensors(dtype=np.float32, prefix=""):
+def tensors(dtype: Any = np.float32):
     """Return random weights of the small network under GPT-2's names."""
     draw = np.random.default_rng(0)
     shapes = {"wte.weight": (VOCABULARY, WIDTH), "wpe.weight": (CONTEXT, WIDTH)}
@@ -36,7 +37,7 @@ def tensors(dtype=np.float32, prefix=""):
         ):
             shapes |= {f"h.{i}.{name}.weight": (rows, columns), f"h.{i}.{name}.bias": (columns,)}
     shapes |= {"ln_f.weight": (WIDTH,), "ln_f.bias": (WIDTH,)}
-    return {prefix + name: draw.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
+    return {name: draw.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
 
 
 def forward(named, ids):
@@ -103,11 +104,14 @@ def test_the_names_of_old_files_are_taken(tmp_path):
     named = tensors()
     old = {f"transformer.{name}": tensor.astype(np.float16) for name, tensor in named.items()}
     old |= {f"transformer.h.{i}.attn.bias": np.ones((1, 1, CONTEXT, CONTEXT), bool) for i in range(DEPTH)}
-    old |= {"transformer.h.0.attn.masked_bias": np.float32([-1e4]), "lm_head.weight": old["transformer.wte.weight"]}
+    old |= {
+        "transformer.h.0.attn.masked_bias": np.asarray([-1e4], np.float32),
+        "lm_head.weight": old["transformer.wte.weight"],
+    }
     params = models.read_gpt2(saved(tmp_path, old), wanted())
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(params.embedding.w, named["wte.weight"].astype(np.float16).astype(np.float32))
-    np.testing.assert_array_equal(params.blocks.down.w[1], np.float16(named["h.1.mlp.c_proj.weight"]))
+    np.testing.assert_array_equal(params.blocks.down.w[1], named["h.1.mlp.c_proj.weight"].astype(np.float16))
 
 
 def test_a_head_of_its_own_is_transposed(tmp_path):
