@@ -36,11 +36,11 @@ class Problem(NamedTuple):
         return cls(shape, sizes or sizes_of(shape), modifiers, words, scoring)
 
     def scores(self, q: Array, k: Array, place: Place):
-        """Return the scores of a tile, the slope of their soft cap, and the factors of dropout."""
+        """Return the scores of a tile, the slope of their soft cap, the mask, and the factors of dropout."""
         modifiers = jax.tree.map(lambda x: _cut(x, *_of_tile(x, place)), self.modifiers)
-        s, slope = tiles.scores(q, k, modifiers, place, self.scoring)
+        s, slope, allowed = tiles.scores(q, k, modifiers, place, self.scoring)
         shape, rate = self.shape, self.scoring.dropout
-        return s, slope, tiles.dropout_of(self.words, place, shape.kv_heads, shape.queries, s, rate)
+        return s, slope, allowed, tiles.dropout_of(self.words, place, shape.kv_heads, shape.queries, s, rate)
 
     def over_heads(self, step: Callable, carry: Any) -> Any:
         """Carry through all parts of the heads: step(carry, place of all queries and keys of some heads)."""
@@ -80,7 +80,8 @@ def forward(
     sizes: Sizes | None = None,
 ) -> tuple[Float[Array, "batch queries heads value_features"], Float[Array, "batch heads queries"]]:
     """Return O in q's dtype, and L in the accumulation dtype: +inf where a query sees no key."""
-    problem = Problem.of(q, k, modifiers, key, scoring, sizes)
+    problem, dtype = Problem.of(q, k, modifiers, key, scoring, sizes), q.dtype
+    q, k, v = _alike(q, k, v)
     q = _grouped(q, problem.shape)
 
     def heads(carry, part):
@@ -88,7 +89,7 @@ def forward(
 
         def tile(carry, place):
             y, logs = carry
-            s, _, kept = problem.scores(_rows(q, place), _seen(ks, place), place)
+            s, _, _, kept = problem.scores(_rows(q, place), _seen(ks, place), place)
             # The shift cancels in value and in gradient, so autodiff of the plain forward need not follow it.
             m = lax.stop_gradient(s.max(-1, keepdims=True, initial=-jnp.inf))
             m = jnp.where(m == -jnp.inf, 0, m)
@@ -104,7 +105,7 @@ def forward(
     y = jnp.zeros((*q.shape[:4], v.shape[3]), q.dtype)
     logs = jnp.zeros((*_of_heads(problem.shape), problem.shape.queries, 1), wide_dtype(q.dtype))
     y, logs = problem.over_heads(heads, (y, logs))
-    return y.reshape(*y.shape[:2], -1, y.shape[4]), logs.reshape(logs.shape[0], -1, problem.shape.queries)
+    return y.reshape(*y.shape[:2], -1, y.shape[4]).astype(dtype), logs.reshape(logs.shape[0], -1, problem.shape.queries)
 
 
 def backward(
@@ -121,6 +122,7 @@ def backward(
 ) -> tuple[Array, Array, Array, Array | None, Array | None]:
     """Return (dQ, dK, dV, the bias's gradient, the slopes'), in the accumulation dtype."""
     problem = Problem.of(q, k, modifiers, key, scoring, sizes)
+    q, k, v, y, dy = _alike(q, k, v, y, dy)
     dtype = wide_dtype(q.dtype)
     q, y, dy = (_grouped(x, problem.shape) for x in (q, y, dy))
     logs = logs.reshape(*_of_heads(problem.shape), problem.shape.queries, 1)
@@ -131,12 +133,13 @@ def backward(
         def tile(carry, place):
             dq, dk, dv, dbias, dslopes = carry
             rows, drows = _rows(q, place), _rows(dy, place)
-            s, slope, kept = problem.scores(rows, _seen(ks, place), place)
+            s, slope, allowed, kept = problem.scores(rows, _seen(ks, place), place)
             p = jnp.exp(s - _cut(logs, *_of_tile(logs, place)))
             dp = tiles.against(drows, _seen(vs, place))
             dp = dp if kept is None else dp * kept
             inner = (wide(drows) * wide(_rows(y, place))).sum(-1, keepdims=True)
-            ds = p * (dp - inner)
+            # A masked key takes no part, not even in the NaN of a row.
+            ds = p * (dp - inner) if allowed is None else jnp.where(allowed, p * (dp - inner), 0)
             dv = _add_seen(dv, tiles.over_queries(p if kept is None else p * kept, drows), place)
             if dbias is not None:
                 dbias = _accumulate(dbias, ds, place)
@@ -165,6 +168,15 @@ def _loop(step: Callable, carry: Any, count: int) -> Any:
     if count == 1:
         return step(carry, 0)
     return lax.scan(lambda carry, number: (step(carry, number), None), carry, jnp.arange(count, dtype=jnp.int32))[0]
+
+
+def _alike(*arrays: Array) -> tuple[Array, ...]:
+    """Give arrays of different dtypes the widest in which any of them is accumulated."""
+    dtypes = {x.dtype for x in arrays}
+    if len(dtypes) == 1:
+        return arrays
+    bits = max(jnp.finfo(wide_dtype(dtype)).bits for dtype in dtypes)
+    return tuple(x.astype(jnp.float64 if bits > 32 else jnp.float32) for x in arrays)
 
 
 def _grouped(x: Array, shape: Shape) -> Float[Array, "batch queries kv_heads group features"]:

@@ -50,8 +50,10 @@ class Place(NamedTuple):
     masked: bool  # whether the causal mask or the window may touch it
 
 
-def scores(q: Rows, k: Columns, modifiers: Modifiers, place: Place, scoring: Scoring) -> tuple[Tile, Tile | None]:
-    """Return S, -inf where masked, and the slope of the soft cap if there is one; modifiers are those of the tile."""
+def scores(
+    q: Rows, k: Columns, modifiers: Modifiers, place: Place, scoring: Scoring
+) -> tuple[Tile, Tile | None, Array | None]:
+    """Return S, -inf where masked, the slope of the soft cap, and the mask, if there are; modifiers are the tile's."""
     s = against(q, k) * scoring.scale
     slope = None
     if scoring.soft_cap is not None:
@@ -62,7 +64,10 @@ def scores(q: Rows, k: Columns, modifiers: Modifiers, place: Place, scoring: Sco
     if modifiers.slopes is not None:
         s = s + _spread(modifiers.slopes.astype(s.dtype), s.shape) * distances(modifiers, place, s)
     allowed = _allowed(modifiers, place, scoring, s.shape)
-    return s if allowed is None else jnp.where(_spread(allowed, s.shape), s, -jnp.inf), slope
+    if allowed is not None:
+        allowed = _spread(allowed, s.shape)
+        s = jnp.where(allowed, s, -jnp.inf)
+    return s, slope, allowed
 
 
 def distances(modifiers: Modifiers, place: Place, s: Tile) -> Tile:
