@@ -2,9 +2,9 @@
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, UInt
 
 from fnn.kernels import attention as kernel
@@ -78,8 +78,8 @@ def attention_backward(saved, do, *, causal, window, soft_cap, scale, dropout):
     modifiers = _modifiers(q, k, bias, slopes, lengths, offset)
     scoring = _scoring(q, causal, window, soft_cap, scale, dropout)
     dq, dk, dv, dbias, dslopes = kernel.backward(q, k, v, modifiers, key, o, logs, do, scoring)
-    dbias = None if bias is None else dbias.reshape(bias.shape)
-    dslopes = None if slopes is None else dslopes.reshape(slopes.shape)
+    dbias = None if dbias is None else dbias.reshape(bias.shape)
+    dslopes = None if dslopes is None else dslopes.reshape(slopes.shape)
     return dq, dk, dv, dbias, dslopes, None, None, None
 
 
@@ -152,7 +152,7 @@ def _check(q, k, v, slopes, lengths, offset, *, causal, window, soft_cap) -> Non
     for name, numbers in (("lengths", lengths), ("offset", offset)):
         if numbers is not None and numbers.shape != q.shape[:1]:
             raise ValueError(f"attention: {name} has shape {numbers.shape}, wanted one a example, {q.shape[:1]}.")
-    if lengths is not None and not isinstance(lengths, jax.core.Tracer):
+    if lengths is not None and not isinstance(lengths, Tracer):
         wrong = np.asarray(lengths)
         wrong = wrong[(wrong < 0) | (wrong > k.shape[1])]
         if wrong.size:
