@@ -1,11 +1,11 @@
 """Invent first names, a letter at a time
 
     python -m experiments names
-    python -m experiments names --model gru
     python -m experiments names --temperature 0.7             # more ordinary ones
+    python -m experiments names --model gpt --depth 4 --width 64 --epochs 20 --learning-rate 5e-3
 
-Hardware: two CPU cores. Wall time: 1 min.
-Expect: test_loss 2.0
+Hardware: two CPU cores. Wall time: 75 s, of the transformer several times that.
+Expect: test_loss 1.94, of the transformer 1.96; a quarter of the names that it invents are among those it learned.
 
 The network learns 32,033 first names, each a sequence of letters between a mark that begins and one that ends it, and
 padded to the longest. A tenth of the names, drawn at random, is kept back: the loss is the mean of -log p over their
@@ -34,21 +34,21 @@ IGNORED = -1
 class Settings:
     """Settings of the experiment `names`."""
 
-    model: Literal["gpt", "gru"] = "gpt"
-    """A transformer or a recurrent network."""
-    depth: int = 4
+    model: Literal["gru", "gpt"] = "gru"
+    """A recurrent network or a transformer."""
+    depth: int = 1
     """Layers."""
-    width: int = 64
+    width: int = 128
     """Features."""
     heads: int = 4
     """Attention heads of the transformer."""
     dropout: float = 0.1
     """Share of the features that the transformer drops in training."""
-    epochs: int = 20
+    epochs: int = 8
     """How often each name is seen."""
     batch_size: int = 128
     """Names a step."""
-    learning_rate: float = 5e-3
+    learning_rate: float = 1e-2
     """AdamW's largest step size: it rises to it and falls along half cosines (one cycle)."""
     weight_decay: float = 0.1
     """AdamW's decay."""
