@@ -293,7 +293,7 @@ def _check(name: str, hidden: int) -> None:
         raise ValueError(f"{name}: hidden = {hidden}, wanted at least 1.")
 
 
-def _sequences(x: Any, features: int | None = None) -> tuple[Any, Array | None]:
+def _sequences(x: Any, features: int | None = None) -> tuple[Any, Any]:
     """Return the array and the lengths of sequences; raise unless they are (batch, time, features), not empty."""
     x, lengths = unpad(x)
     need_features(x, features)
