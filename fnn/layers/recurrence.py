@@ -6,6 +6,7 @@ goes on. That is truncated back-propagation through time in training, and genera
 parameters are the same.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -90,21 +91,16 @@ def rnn(
     """
     _check("rnn", hidden)
 
-    def init(key, x):
-        x, _ = _sequences(x)
+    def draw(key, inputs, dtype):
         k_w, k_u = jax.random.split(key)
-        w, u = weight(k_w, (x.shape[2], hidden), x.dtype), recurrent_weight(k_u, (hidden, hidden), x.dtype)
-        params = RNN(w, u, jnp.zeros((hidden,), x.dtype) if bias else None)
-        return params, Hidden(jnp.zeros((x.shape[0], hidden), x.dtype)) if carry else ()
+        w, u = weight(k_w, (inputs, hidden), dtype), recurrent_weight(k_u, (hidden, hidden), dtype)
+        return RNN(w, u, jnp.zeros((hidden,), dtype) if bias else None)
 
-    def apply(params, state, x, *, key=None, train=False):
-        need_params(params, RNN)
-        sequences, lengths = _sequences(x, params.w.shape[0])
-        start = _start(state, carry, sequences, Hidden(hidden))
-        y, last = rules.rnn(sequences, *params, start.h, lengths, activation=activation)
-        return like(x, y), Hidden(last) if carry else state
+    def run(params, start, x, lengths):
+        y, last = rules.rnn(x, *params, start.h, lengths, activation=activation)
+        return y, Hidden(last)
 
-    return layer("rnn", init, apply)
+    return _recurrent("rnn", RNN, draw, run, Hidden(hidden), carry)
 
 
 def gru(
@@ -124,23 +120,18 @@ def gru(
     """
     _check("gru", hidden)
 
-    def init(key, x):
-        x, _ = _sequences(x)
+    def draw(key, inputs, dtype):
         k_w, k_u = jax.random.split(key)
-        w = _by_gate(weight, k_w, 3, (x.shape[2], hidden), x.dtype)
-        u = _by_gate(recurrent_weight, k_u, 3, (hidden, hidden), x.dtype)
-        b = jnp.zeros((3 * hidden,), x.dtype) if bias else None
-        recurrent_b = jnp.zeros((hidden,), x.dtype) if bias and reset == "after" else None
-        return GRU(w, u, b, recurrent_b), Hidden(jnp.zeros((x.shape[0], hidden), x.dtype)) if carry else ()
+        w = _by_gate(weight, k_w, 3, (inputs, hidden), dtype)
+        u = _by_gate(recurrent_weight, k_u, 3, (hidden, hidden), dtype)
+        b = jnp.zeros((3 * hidden,), dtype) if bias else None
+        return GRU(w, u, b, jnp.zeros((hidden,), dtype) if bias and reset == "after" else None)
 
-    def apply(params, state, x, *, key=None, train=False):
-        need_params(params, GRU)
-        sequences, lengths = _sequences(x, params.w.shape[0])
-        start = _start(state, carry, sequences, Hidden(hidden))
-        y, last = rules.gru(sequences, *params, start.h, lengths, reset=reset)
-        return like(x, y), Hidden(last) if carry else state
+    def run(params, start, x, lengths):
+        y, last = rules.gru(x, *params, start.h, lengths, reset=reset)
+        return y, Hidden(last)
 
-    return layer("gru", init, apply)
+    return _recurrent("gru", GRU, draw, run, Hidden(hidden), carry)
 
 
 def lstm(
@@ -177,28 +168,22 @@ def lstm(
         raise ValueError(f"lstm: projection = {projection}, wanted at least 1 feature, or None.")
     outputs = hidden if projection is None else projection
 
-    def init(key, x):
-        x, _ = _sequences(x)
+    def draw(key, inputs, dtype):
         k_w, k_u, k_p = jax.random.split(key, 3)
-        gates = jnp.asarray([0.0, forget_bias, 0.0, 0.0], x.dtype)
-        params = LSTM(
-            _by_gate(weight, k_w, 4, (x.shape[2], hidden), x.dtype),
-            _by_gate(recurrent_weight, k_u, 4, (outputs, hidden), x.dtype),
+        gates = jnp.asarray([0.0, forget_bias, 0.0, 0.0], dtype)
+        return LSTM(
+            _by_gate(weight, k_w, 4, (inputs, hidden), dtype),
+            _by_gate(recurrent_weight, k_u, 4, (outputs, hidden), dtype),
             jnp.repeat(gates, hidden) if bias else None,
-            jnp.zeros((3, hidden), x.dtype) if peepholes else None,
-            None if projection is None else weight(k_p, (hidden, outputs), x.dtype),
+            jnp.zeros((3, hidden), dtype) if peepholes else None,
+            None if projection is None else weight(k_p, (hidden, outputs), dtype),
         )
-        zeros = (jnp.zeros((x.shape[0], features), x.dtype) for features in (outputs, hidden))
-        return params, HiddenAndCell(*zeros) if carry else ()
 
-    def apply(params, state, x, *, key=None, train=False):
-        need_params(params, LSTM)
-        sequences, lengths = _sequences(x, params.w.shape[0])
-        start = _start(state, carry, sequences, HiddenAndCell(outputs, hidden))
-        y, last = rules.lstm(sequences, *params[:3], *start, lengths, *params[3:])
-        return like(x, y), HiddenAndCell(*last) if carry else state
+    def run(params, start, x, lengths):
+        y, last = rules.lstm(x, *params[:3], *start, lengths, *params[3:])
+        return y, HiddenAndCell(*last)
 
-    return layer("lstm", init, apply)
+    return _recurrent("lstm", LSTM, draw, run, HiddenAndCell(outputs, hidden), carry)
 
 
 def normalised_lstm(
@@ -217,31 +202,25 @@ def normalised_lstm(
     """
     _check("normalised_lstm", hidden)
 
-    def init(key, x):
-        x, _ = _sequences(x)
+    def draw(key, inputs, dtype):
         k_w, k_u = jax.random.split(key)
-        ones, gates = jnp.ones((4 * hidden,), x.dtype), jnp.asarray([0.0, forget_bias, 0.0, 0.0], x.dtype)
-        params = NormalisedLSTM(
-            _by_gate(weight, k_w, 4, (x.shape[2], hidden), x.dtype),
-            _by_gate(recurrent_weight, k_u, 4, (hidden, hidden), x.dtype),
+        ones, gates = jnp.ones((4 * hidden,), dtype), jnp.asarray([0.0, forget_bias, 0.0, 0.0], dtype)
+        return NormalisedLSTM(
+            _by_gate(weight, k_w, 4, (inputs, hidden), dtype),
+            _by_gate(recurrent_weight, k_u, 4, (hidden, hidden), dtype),
             ones,
             jnp.repeat(gates, hidden),
             ones,
             ones[:hidden],
-            jnp.zeros((hidden,), x.dtype),
+            jnp.zeros((hidden,), dtype),
         )
-        zeros = jnp.zeros((x.shape[0], hidden), x.dtype)
-        return params, HiddenAndCell(zeros, zeros) if carry else ()
 
-    def apply(params, state, x, *, key=None, train=False):
-        need_params(params, NormalisedLSTM)
-        sequences, lengths = _sequences(x, params.w.shape[0])
-        start = _start(state, carry, sequences, HiddenAndCell(hidden, hidden))
-        z = rules.layer_norm(rules.linear(sequences, params.w), params.scale, params.b, eps=eps)
+    def run(params, start, x, lengths):
+        z = rules.layer_norm(rules.linear(x, params.w), params.scale, params.b, eps=eps)
         y, last = rules.normalised_lstm(z, params.u, *params[4:], *start, lengths, eps=eps)
-        return like(x, y), HiddenAndCell(*last) if carry else state
+        return y, HiddenAndCell(*last)
 
-    return layer("normalised_lstm", init, apply)
+    return _recurrent("normalised_lstm", NormalisedLSTM, draw, run, HiddenAndCell(hidden, hidden), carry)
 
 
 def reversed_time(inner: Layer) -> Layer:
@@ -286,6 +265,28 @@ def bidirectional(forward: Layer, backward: Layer) -> Layer:
         return like(x, jnp.concatenate([unpad(y)[0] for y in ys], -1)), state
 
     return layer("bidirectional", both.init, apply)
+
+
+def _recurrent(
+    name: str, kind: type, draw: Callable[..., Any], run: Callable[..., Any], features: Any, carry: bool
+) -> Layer:
+    """Make the layer of ``draw(key, inputs, dtype) -> params`` and ``run(params, start, x, lengths) -> (y, last)``.
+
+    `features` is the state with its number of features in each place.
+    """
+
+    def init(key, x):
+        x, _ = _sequences(x)
+        state = jax.tree.map(lambda n: jnp.zeros((x.shape[0], n), x.dtype), features) if carry else ()
+        return draw(key, x.shape[2], x.dtype), state
+
+    def apply(params, state, x, *, key=None, train=False):
+        need_params(params, kind)
+        sequences, lengths = _sequences(x, params.w.shape[0])
+        y, last = run(params, _start(state, carry, sequences, features), sequences, lengths)
+        return like(x, y), last if carry else state
+
+    return layer(name, init, apply)
 
 
 def _check(name: str, hidden: int) -> None:

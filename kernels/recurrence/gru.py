@@ -29,7 +29,7 @@ Weights = Float[Array, "hidden gates"]
 
 
 def forward_after(
-    z: Columns, u: Weights, c: Float[Array, " hidden"] | None, h0: State, valid: Valid, reverse: bool
+    z: Columns, u: Weights, c: Float[Array, " hidden"] | None, h0: State, valid: Valid
 ) -> tuple[Columns, State, Columns, Columns]:
     """Return the state after each step, the last one, the gates [r, u, n] and m."""
     hidden = u.shape[0]
@@ -47,12 +47,12 @@ def forward_after(
         h = kept(valid, n + update * (h - n), h)
         return h, (h, jnp.concatenate([gates, n]), m)
 
-    last, (h, gates, m) = lax.scan(step, wide(h0), (z, valid), reverse=reverse)
+    last, (h, gates, m) = lax.scan(step, wide(h0), (z, valid))
     return h, last, gates, m
 
 
 def backward_after(
-    h: Columns, gates: Columns, m: Columns, u: Weights, valid: Valid, dy: Columns, dlast: State, reverse: bool
+    h: Columns, gates: Columns, m: Columns, u: Weights, valid: Valid, dy: Columns, dlast: State
 ) -> tuple[Columns, Columns, State]:
     """Return dZ, the cotangent of the recurrent products, and dh0; h is the state before each step."""
     r, update, n = jnp.split(gates, 3, 1)
@@ -68,13 +68,13 @@ def backward_after(
         dp = jnp.concatenate([dh] * 3) * factors
         return dh * carried + step_product(u, dp), dh
 
-    dh0, dh = lax.scan(step, dlast, (dy, factors, carried), reverse=not reverse)
+    dh0, dh = lax.scan(step, dlast, (dy, factors, carried), reverse=True)
     dr, du = dh * to_r, dh * to_u
     dn = dh * to_n
     return jnp.concatenate([dr, du, dn], 1), jnp.concatenate([dr, du, dn * r], 1), dh0
 
 
-def forward_before(z: Columns, u: Weights, h0: State, valid: Valid, reverse: bool) -> tuple[Columns, State, Columns]:
+def forward_before(z: Columns, u: Weights, h0: State, valid: Valid) -> tuple[Columns, State, Columns]:
     """Return the state after each step, the last one, and the gates [r, u, n]."""
     hidden = u.shape[0]
     of_gates, of_n = u.T[: 2 * hidden], u.T[2 * hidden :]
@@ -87,12 +87,12 @@ def forward_before(z: Columns, u: Weights, h0: State, valid: Valid, reverse: boo
         h = kept(valid, n + update * (h - n), h)
         return h, (h, jnp.concatenate([gates, n]))
 
-    last, (h, gates) = lax.scan(step, wide(h0), (z, valid), reverse=reverse)
+    last, (h, gates) = lax.scan(step, wide(h0), (z, valid))
     return h, last, gates
 
 
 def backward_before(
-    h: Columns, gates: Columns, u: Weights, valid: Valid, dy: Columns, dlast: State, reverse: bool
+    h: Columns, gates: Columns, u: Weights, valid: Valid, dy: Columns, dlast: State
 ) -> tuple[Columns, State]:
     """Return dZ and dh0; h is the state before each step."""
     hidden = u.shape[0]
@@ -111,5 +111,5 @@ def backward_before(
         dgates = jnp.concatenate([s * to_r, dh * to_u])
         return dh * carried + s * r + step_product(of_gates, dgates), jnp.concatenate([dgates, dn])
 
-    dh0, dz = lax.scan(step, dlast, (dy, to_r, to_u, to_n, carried, r), reverse=not reverse)
+    dh0, dz = lax.scan(step, dlast, (dy, to_r, to_u, to_n, carried, r), reverse=True)
     return dz, dh0

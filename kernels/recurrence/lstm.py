@@ -38,7 +38,6 @@ def forward(
     valid: Valid,
     peepholes: Peepholes,
     projection: Projection,
-    reverse: bool,
 ) -> tuple[Columns, Columns, Columns, State, State]:
     """Return the state h and c after each step, the gates [i, f, g, o], and the last h and c."""
     transposed = u.T
@@ -61,7 +60,7 @@ def forward(
         h = kept(valid, m if project is None else step_product(project, m), h)
         return (h, c), (h, c, jnp.concatenate([i, f, g, o]))
 
-    (last_h, last_c), (h, c, gates) = lax.scan(step, (wide(h0), wide(c0)), (z, valid), reverse=reverse)
+    (last_h, last_c), (h, c, gates) = lax.scan(step, (wide(h0), wide(c0)), (z, valid))
     return h, c, gates, last_h, last_c
 
 
@@ -76,7 +75,6 @@ def backward(
     dy: Columns,
     dh: State,
     dc: State,
-    reverse: bool,
 ) -> tuple[Columns, State, State, Columns | None]:
     """Return dZ, dh0, dc0, and with a projection the cotangent of each step's h."""
     i, f, g, o = jnp.split(gates, 4, 1)
@@ -101,11 +99,10 @@ def backward(
         passed = passed if valid is None else jnp.where(valid, passed, dh)
         return (passed, dc * carried), (dz, None if projection is None else dh)
 
-    (dh0, dc0), (dz, dh) = lax.scan(step, (dh, dc), (dy, factors, to_c, carried, valid), reverse=not reverse)
+    (dh0, dc0), (dz, dh) = lax.scan(step, (dh, dc), (dy, factors, to_c, carried, valid), reverse=True)
     return dz, dh0, dc0, dh
 
 
-def before(c: Columns, c0: State, reverse: bool) -> Columns:
-    """Return the cell before each step; c, where a row has no step, is the cell that stayed."""
-    first = wide(c0)[None]
-    return jnp.concatenate([c[1:], first] if reverse else [first, c[:-1]])
+def before(c: Columns, c0: State) -> Columns:
+    """Return the cell before each step."""
+    return jnp.concatenate([wide(c0)[None], c[:-1]])

@@ -46,7 +46,6 @@ def forward(
     c0: State,
     valid: Valid,
     eps: float,
-    reverse: bool,
 ) -> tuple[Columns, Columns, Columns, Columns, Columns, State, State]:
     """Return h and c after each step, the gates [i, f, g, o], p̂ and its r, and the last h and c."""
     transposed, s, k, q = u.T, *(wide(vector)[:, None] for vector in (s, k, q))
@@ -61,7 +60,7 @@ def forward(
         h = kept(valid, o * jnp.tanh(k * normalised(c, eps)[0] + q), h)
         return (h, c), (h, c, jnp.concatenate([i, f, g, o]), p, r)
 
-    (last_h, last_c), (h, c, gates, p, r) = lax.scan(step, (wide(h0), wide(c0)), (z, valid), reverse=reverse)
+    (last_h, last_c), (h, c, gates, p, r) = lax.scan(step, (wide(h0), wide(c0)), (z, valid))
     return h, c, gates, p, r, last_h, last_c
 
 
@@ -80,7 +79,6 @@ def backward(
     dh: State,
     dc: State,
     eps: float,
-    reverse: bool,
 ) -> tuple[Columns, Columns, State, State, tuple[Array, Array, Array]]:
     """Return dZ, the cotangent of the recurrent products, dh0, dc0, and (ds, dk, dq)."""
     s, k, q = (wide(vector)[:, None] for vector in (s, k, q))
@@ -104,5 +102,5 @@ def backward(
         return (passed, dc * carried), (dz, dp, dn)
 
     steps = dy, factors, to_n, carried, cell, r_cell, p, r, valid
-    (dh0, dc0), (dz, dp, dn) = lax.scan(step, (dh, dc), steps, reverse=not reverse)
+    (dh0, dc0), (dz, dp, dn) = lax.scan(step, (dh, dc), steps, reverse=True)
     return dz, dp, dh0, dc0, ((dz * p).sum((0, 2)), (dn * cell).sum((0, 2)), dn.sum((0, 2)))

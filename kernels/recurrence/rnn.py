@@ -20,7 +20,7 @@ ACTIVATIONS = {"tanh": jnp.tanh, "relu": lambda z: jnp.maximum(z, 0)}
 
 
 def forward(
-    z: Columns, u: Float[Array, "hidden hidden"], h0: State, valid: Valid, activation: str, reverse: bool
+    z: Columns, u: Float[Array, "hidden hidden"], h0: State, valid: Valid, activation: str
 ) -> tuple[Columns, State]:
     """Return the state after each step, and the last one."""
     f, transposed = ACTIVATIONS[activation], u.T
@@ -30,7 +30,7 @@ def forward(
         h = kept(valid, f(z + step_product(transposed, h)), h)
         return h, h
 
-    last, h = lax.scan(step, wide(h0), (z, valid), reverse=reverse)
+    last, h = lax.scan(step, wide(h0), (z, valid))
     return h, last
 
 
@@ -41,7 +41,6 @@ def backward(
     dy: Columns,
     dlast: State,
     activation: str,
-    reverse: bool,
 ) -> tuple[Columns, State]:
     """Return dZ and dh0, from the cotangents of the outputs and of the last state."""
     slope = 1 - h * h if activation == "tanh" else (h > 0).astype(h.dtype)
@@ -54,5 +53,5 @@ def backward(
         passed = step_product(u, dz)
         return (passed if valid is None else jnp.where(valid, passed, dh)), dz
 
-    dh0, dz = lax.scan(step, dlast, (dy, slope, valid), reverse=not reverse)
+    dh0, dz = lax.scan(step, dlast, (dy, slope, valid), reverse=True)
     return dz, dh0

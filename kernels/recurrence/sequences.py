@@ -62,11 +62,6 @@ def step_product(u: Float[Array, "gates features"], h: State) -> Float[Array, "g
     return linear.product(u, h.astype(u.dtype), ((1,), (0,)))
 
 
-def before(states: Sequences, first: Float[Array, "batch features"], valid: Valid, reverse: bool) -> Sequences:
+def before(states: Sequences, first: Float[Array, "batch features"]) -> Sequences:
     """Return the state before each step that a row has, given that after each, and the first, in float32 or wider."""
-    states, first = wide(states), wide(first)[:, None]
-    if not reverse:
-        return jnp.concatenate([first, states[:, :-1]], 1)
-    if valid is not None:
-        states = jnp.where(jnp.transpose(valid, (2, 0, 1)), states, first)
-    return jnp.concatenate([states[:, 1:], first], 1)
+    return jnp.concatenate([wide(first)[:, None], wide(states)[:, :-1]], 1)

@@ -10,13 +10,12 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def run(step, x, states, lengths, reverse):
-    """Apply step(x, *states) -> states to each row from its start, or from its end; the first state is the output."""
+def run(step, x, states, lengths):
+    """Apply step(x, *states) -> states to each row as far as it goes; the first state is the output."""
     rows, time, last = x.shape[0], x.shape[1], [s.copy() for s in states]
     y = np.zeros((rows, time, states[0].shape[1]))
     for row in range(rows):
-        steps = range(time if lengths is None else lengths[row])
-        for t in reversed(steps) if reverse else steps:
+        for t in range(time if lengths is None else lengths[row]):
             after = step(x[row, t], *(s[row] for s in last))
             for state, new in zip(last, after, strict=True):
                 state[row] = new
@@ -28,14 +27,14 @@ def zeros(state, x, features):
     return np.zeros((x.shape[0], features)) if state is None else state
 
 
-def rnn(x, w, u, b=None, h0=None, lengths=None, activation="tanh", reverse=False):
+def rnn(x, w, u, b=None, h0=None, lengths=None, activation="tanh"):
     f = np.tanh if activation == "tanh" else lambda z: np.maximum(z, 0)
     b = 0.0 if b is None else b
-    y, (h,) = run(lambda x, h: [f(x @ w + h @ u + b)], x, [zeros(h0, x, len(u))], lengths, reverse)
+    y, (h,) = run(lambda x, h: [f(x @ w + h @ u + b)], x, [zeros(h0, x, len(u))], lengths)
     return y, h
 
 
-def gru(x, w, u, b=None, recurrent_b=None, h0=None, lengths=None, reset="after", reverse=False):
+def gru(x, w, u, b=None, recurrent_b=None, h0=None, lengths=None, reset="after"):
     n = len(u)
     b, c = (np.zeros(3 * n) if b is None else b), (0.0 if recurrent_b is None else recurrent_b)
 
@@ -46,11 +45,11 @@ def gru(x, w, u, b=None, recurrent_b=None, h0=None, lengths=None, reset="after",
         recurrent = r * (h @ u[:, 2 * n :] + c) if reset == "after" else (r * h) @ u[:, 2 * n :]
         return [update * h + (1 - update) * np.tanh(z[2 * n :] + recurrent)]
 
-    y, (h,) = run(step, x, [zeros(h0, x, n)], lengths, reverse)
+    y, (h,) = run(step, x, [zeros(h0, x, n)], lengths)
     return y, h
 
 
-def lstm(x, w, u, b=None, h0=None, c0=None, lengths=None, peepholes=None, projection=None, reverse=False):
+def lstm(x, w, u, b=None, h0=None, c0=None, lengths=None, peepholes=None, projection=None):
     n = u.shape[1] // 4
     p = np.zeros((3, n)) if peepholes is None else peepholes
 
@@ -60,11 +59,11 @@ def lstm(x, w, u, b=None, h0=None, c0=None, lengths=None, peepholes=None, projec
         m = sigmoid(a_o + p[2] * c_new) * np.tanh(c_new)
         return [m if projection is None else m @ projection, c_new]
 
-    y, (h, c) = run(step, x, [zeros(h0, x, len(u)), zeros(c0, x, n)], lengths, reverse)
+    y, (h, c) = run(step, x, [zeros(h0, x, len(u)), zeros(c0, x, n)], lengths)
     return y, h, c
 
 
-def normalised_lstm(z, u, s, k, q, h0=None, c0=None, lengths=None, eps=1e-5, reverse=False):
+def normalised_lstm(z, u, s, k, q, h0=None, c0=None, lengths=None, eps=1e-5):
     n = len(u)
 
     def norm(x):
@@ -75,7 +74,7 @@ def normalised_lstm(z, u, s, k, q, h0=None, c0=None, lengths=None, eps=1e-5, rev
         c_new = sigmoid(a_f) * c + sigmoid(a_i) * np.tanh(a_g)
         return [sigmoid(a_o) * np.tanh(k * norm(c_new) + q), c_new]
 
-    y, (h, c) = run(step, z, [zeros(h0, z, n), zeros(c0, z, n)], lengths, reverse)
+    y, (h, c) = run(step, z, [zeros(h0, z, n), zeros(c0, z, n)], lengths)
     return y, h, c
 
 
@@ -108,7 +107,7 @@ POSITIVE = np.abs(generator("positive").normal(size=(2, 3, 3))) + 0.5
 
 RECURRENCE: list[Case] = [
     Case(rules.rnn, "one step", (X1, W1, U1), {}, rnn, length=8),
-    Case(rules.rnn, "lengths", (X4, W1, U1, B1, H3, LENGTHS), {"reverse": True}, rnn, length=16),
+    Case(rules.rnn, "lengths", (X4, W1, U1, B1, H3, LENGTHS), {}, rnn, length=16),
     Case(
         rules.rnn,
         "relu",
@@ -118,7 +117,7 @@ RECURRENCE: list[Case] = [
         length=16,
     ),
     Case(rules.gru, "one step", (X1, W3, U3), {}, gru, length=8),
-    Case(rules.gru, "after", (X4, W3, U3, B3, RECURRENT_B, H3, LENGTHS), {"reverse": True}, gru, length=24),
+    Case(rules.gru, "after", (X4, W3, U3, B3, RECURRENT_B, H3, LENGTHS), {}, gru, length=24),
     Case(rules.gru, "before", (X3, W3, U3, B3, None, H2), {"reset": "before"}, gru, length=24),
     Case(
         rules.normalised_lstm,
@@ -136,7 +135,7 @@ RECURRENCE: list[Case] = [
         rules.lstm,
         "everything",
         (X4, WP, UP, BP, H3, C3, LENGTHS, PEEPHOLES, PROJECTION),
-        {"reverse": True},
+        {},
         lstm,
         length=32,
     ),

@@ -1,4 +1,4 @@
-"""The recurrent rules beside the table: padding, splitting a sequence, reversal, precision of the state, and errors."""
+"""The recurrent rules beside the table: padding, splitting a sequence, precision of the state, and errors."""
 
 import jax
 import jax.numpy as jnp
@@ -28,15 +28,14 @@ def sequences(batch=3, time=5):
 
 
 @every_rule
-@pytest.mark.parametrize("reverse", (False, True))
-def test_padding_does_not_count_even_nan(name, reverse):
+def test_padding_does_not_count_even_nan(name):
     rule, gates, static = RULES[name]
     arguments, x, lengths = weights(gates), sequences(), jnp.array([5, 2, 0])
 
     @jax.jit
     def value_and_gradients(x, arguments):
         def total(x, arguments):
-            y, last = rule(x, *arguments, lengths=lengths, reverse=reverse, **static)
+            y, last = rule(x, *arguments, lengths=lengths, **static)
             return jnp.sum(jnp.sin(y)) + sum(jnp.sum(jnp.cos(s)) for s in jax.tree.leaves(last)), (y, last)
 
         return jax.value_and_grad(total, (0, 1), has_aux=True)(x, arguments)
@@ -47,7 +46,7 @@ def test_padding_does_not_count_even_nan(name, reverse):
     jax.tree.map(np.testing.assert_array_equal, (y, last, dx, slopes), (y0, last0, dx0, slopes0))
     assert not np.any(np.where(padding, y, 0)) and not np.any(np.where(padding, dx, 0))
     assert all(not np.any(state[2]) for state in jax.tree.leaves(last))  # no step: the initial state
-    short, last_short = rule(x[1:2, :2], *arguments, reverse=reverse, **static)
+    short, last_short = rule(x[1:2, :2], *arguments, **static)
     np.testing.assert_allclose(y[1:2, :2], short, atol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1:2], b, atol=1e-6), last, last_short)
 
@@ -62,15 +61,6 @@ def test_a_sequence_in_two_parts_is_the_sequence(name):
     rest, end = rule(x[:, 2:], *arguments, **states, **static)
     np.testing.assert_allclose(np.concatenate([first, rest], 1), y, atol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), end, last)
-
-
-@every_rule
-def test_reverse_is_the_reversed_sequence(name):
-    rule, gates, static = RULES[name]
-    arguments, x, lengths = weights(gates), sequences(), jnp.array([5, 2, 0])
-    y, _ = rule(x, *arguments, lengths=lengths, reverse=True, **static)
-    turned, _ = rule(rules.reverse_sequences(x, lengths), *arguments, lengths=lengths, **static)
-    np.testing.assert_allclose(y, rules.reverse_sequences(turned, lengths), atol=1e-6)
 
 
 def test_the_state_is_wider_than_half_precision():

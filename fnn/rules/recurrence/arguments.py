@@ -1,7 +1,7 @@
 """What the recurrent rules ask of their arguments."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 
 def need_sequences(name: str, x: Array, w: Array, b: Array | None, lengths: Array | None) -> None:
@@ -41,6 +41,3 @@ def state_of(name: str, argument: str, state: Float[Array, "..."] | None, x: Arr
     if state.shape != want:
         raise ValueError(f"{name}: {argument} has shape {state.shape}, wanted (batch, features of the state) = {want}.")
     return state
-
-
-Lengths = Int[Array, " batch"] | None

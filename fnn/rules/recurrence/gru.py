@@ -24,7 +24,6 @@ def gru(
     lengths: Int[Array, " batch"] | None = None,
     *,
     reset: Literal["after", "before"] = "after",
-    reverse: bool = False,
 ):
     """H' = U H + (1 - U) N with the gates R (reset), U (update) and the candidate N; returns (Y, H_last).
 
@@ -36,9 +35,8 @@ def gru(
         reset="before":  N = tanh(Z_n + (R H)·V_n)                                  (Cho et al. 2014)
 
     x: (batch, time, inputs), w: (inputs, 3 hidden), u: (hidden, 3 hidden), b: (3 hidden,) or None, recurrent_b:
-    (hidden,) or None, h0: (batch, hidden), zeros for None; y: (batch, time, hidden). `reverse` runs from the last step
-    to the first. A row of length n has the steps before n, also in reverse: past them y is 0, x does not count, and the
-    state stays, so H_last is that at the length.
+    (hidden,) or None, h0: (batch, hidden), zeros for None; y: (batch, time, hidden). A row of length n has the steps
+    before n: past them y is 0, x does not count, and the state stays, so H_last is that at the length.
 
     With dH the cotangent of H', from Y_t and from the steps after,
 
@@ -71,30 +69,30 @@ def gru(
     valid = sequences.valid_steps(lengths, x.shape[1])
     z = sequences.input_products(sequences.masked(x, valid), w, b)
     if reset == "after":
-        h, last, gates, m = kernel.forward_after(z, u, recurrent_b, start, valid, reverse)
+        h, last, gates, m = kernel.forward_after(z, u, recurrent_b, start, valid)
     else:
-        (h, last, gates), m = kernel.forward_before(z, u, start, valid, reverse), None
+        (h, last, gates), m = kernel.forward_before(z, u, start, valid), None
     y = sequences.masked(sequences.sequences(h), valid).astype(x.dtype)
     saved = (x, w, u, Static((b is not None, recurrent_b is not None)), h0, lengths, y, gates, m)
     return (y, last.T.astype(x.dtype)), saved
 
 
 @gru.backward
-def gru_backward(saved, dy, *, reverse):
+def gru_backward(saved, dy):
     """dZ = [dR, dU, dN] by the steps backwards; dX = dZ·Wᵀ, dW = Xᵀ·dZ, dV = Hᵀ·[dR, dU, dN R], db = Σ dZ."""
     x, w, u, given, h0, lengths, y, gates, m = saved
     dy, dlast = dy
     hidden = u.shape[0]
     start = state_of("gru", "h0", h0, x, hidden)
     valid = sequences.valid_steps(lengths, x.shape[1])
-    h = sequences.before(y, start, valid, reverse)
+    h = sequences.before(y, start)
     h_columns, dy = sequences.columns(h), sequences.columns(sequences.masked(dy, valid))
     if m is not None:
-        dz, dp, dh0 = kernel.backward_after(h_columns, gates, m, u, valid, dy, wide(dlast).T, reverse)
+        dz, dp, dh0 = kernel.backward_after(h_columns, gates, m, u, valid, dy, wide(dlast).T)
         dz, dp = sequences.sequences(dz), sequences.sequences(dp)
         du, dc = linear.backward_weight(h, dp), linear.backward_bias(dp[:, :, 2 * hidden :])
     else:
-        dz, dh0 = kernel.backward_before(h_columns, gates, u, valid, dy, wide(dlast).T, reverse)
+        dz, dh0 = kernel.backward_before(h_columns, gates, u, valid, dy, wide(dlast).T)
         dz, r = sequences.sequences(dz), sequences.sequences(gates[:, :hidden])
         of_gates = linear.backward_weight(h, dz[:, :, : 2 * hidden])
         of_n = linear.backward_weight(r * h, dz[:, :, 2 * hidden :])

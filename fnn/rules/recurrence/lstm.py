@@ -22,8 +22,6 @@ def lstm(
     lengths: Int[Array, " batch"] | None = None,
     peepholes: Float[Array, "3 hidden"] | None = None,
     projection: Float[Array, "hidden outputs"] | None = None,
-    *,
-    reverse: bool = False,
 ):
     """C' = F C + I G, H' = O tanh C', gates I, F, O and candidate G; returns (Y, (H_last, C_last)), Y the states H'.
 
@@ -34,9 +32,8 @@ def lstm(
 
     x: (batch, time, inputs), w: (inputs, 4 hidden), u: (outputs, 4 hidden), b: (4 hidden,) or None, h0:
     (batch, outputs) and c0: (batch, hidden), zeros for None; y: (batch, time, outputs). p = peepholes: (3, hidden) for
-    i, f, o, none for None. V = projection: (hidden, outputs); without it outputs = hidden. `reverse` runs from the
-    last step to the first. A row of length n has the steps before n, also in reverse: past them y is 0, x does not
-    count, and the states stay, so the last ones are those at the length.
+    i, f, o, none for None. V = projection: (hidden, outputs); without it outputs = hidden. A row of length n has the
+    steps before n: past them y is 0, x does not count, and the states stay, so the last ones are those at the length.
 
     With dM the cotangent of O tanh C' (dH', or dH'·Vᵀ), dC that of C' from the steps after, and T = tanh C',
 
@@ -68,7 +65,7 @@ def lstm(
     start = state_of("lstm", "h0", h0, x, outputs).T, state_of("lstm", "c0", c0, x, hidden).T
     valid = sequences.valid_steps(lengths, x.shape[1])
     z = sequences.input_products(sequences.masked(x, valid), w, b)
-    h, c, gates, *last = kernel.forward(z, u, *start, valid, peepholes, projection, reverse)
+    h, c, gates, *last = kernel.forward(z, u, *start, valid, peepholes, projection)
     y = sequences.masked(sequences.sequences(h), valid).astype(x.dtype)
     last_h, last_c = (state.T.astype(x.dtype) for state in last)
     saved = (x, w, u, Static(b is not None), h0, c0, lengths, peepholes, projection, y, c, gates)
@@ -76,17 +73,17 @@ def lstm(
 
 
 @lstm.backward
-def lstm_backward(saved, dy, *, reverse):
+def lstm_backward(saved, dy):
     """dA by the steps backwards; dX = dA·Wᵀ, dW = Xᵀ·dA, dU = Hᵀ·dA, db = Σ dA, dV = (O T)ᵀ·dH'."""
     x, w, u, has_bias, h0, c0, lengths, peepholes, projection, y, c, gates = saved
     dy, (dh, dc) = dy
     hidden, outputs = c.shape[1], y.shape[2]
     start = state_of("lstm", "h0", h0, x, outputs), state_of("lstm", "c0", c0, x, hidden)
     valid = sequences.valid_steps(lengths, x.shape[1])
-    c_before = kernel.before(c, start[1].T, reverse)
+    c_before = kernel.before(c, start[1].T)
     dy = sequences.columns(sequences.masked(dy, valid))
     dlast = wide(dh).T, wide(dc).T
-    dz, dh0, dc0, dh = kernel.backward(gates, c_before, c, u, valid, peepholes, projection, dy, *dlast, reverse)
+    dz, dh0, dc0, dh = kernel.backward(gates, c_before, c, u, valid, peepholes, projection, dy, *dlast)
     dpeepholes = dprojection = None
     if peepholes is not None:
         of_i, of_f, _, of_o = jnp.split(dz, 4, 1)
@@ -99,7 +96,7 @@ def lstm_backward(saved, dy, *, reverse):
     return (
         dx,
         dw,
-        linear.backward_weight(sequences.before(y, start[0], valid, reverse), dz),
+        linear.backward_weight(sequences.before(y, start[0]), dz),
         db if has_bias.value else None,
         None if h0 is None else dh0.T,
         None if c0 is None else dc0.T,

@@ -24,7 +24,6 @@ def normalised_lstm(
     lengths: Int[Array, " batch"] | None = None,
     *,
     eps: float = 1e-5,
-    reverse: bool = False,
 ):
     """`lstm` of A = Z + s N(H·U) and H' = O tanh(k N(C') + q), N the normalisation over features.
 
@@ -63,14 +62,14 @@ def normalised_lstm(
     start = (state_of("normalised_lstm", name, s, z, hidden).T for name, s in (("h0", h0), ("c0", c0)))
     valid = sequences.valid_steps(lengths, z.shape[1])
     columns = sequences.columns(sequences.masked(z, valid))
-    h, c, gates, p, r, *last = kernel.forward(columns, u, scale, cell_scale, cell_offset, *start, valid, eps, reverse)
+    h, c, gates, p, r, *last = kernel.forward(columns, u, scale, cell_scale, cell_offset, *start, valid, eps)
     y = sequences.masked(sequences.sequences(h), valid).astype(z.dtype)
     last_h, last_c = (state.T.astype(z.dtype) for state in last)
     return (y, (last_h, last_c)), (u, scale, cell_scale, cell_offset, h0, c0, lengths, y, gates, c, p, r)
 
 
 @normalised_lstm.backward
-def normalised_lstm_backward(saved, dy, *, eps, reverse):
+def normalised_lstm_backward(saved, dy, *, eps):
     """dA by the steps backwards; dZ = dA, dP = D(s dA), dU = Hᵀ·dP, ds = Σ dA p̂, dk = Σ dN ĉ, dq = Σ dN."""
     u, scale, cell_scale, cell_offset, h0, c0, lengths, y, gates, c, p, r = saved
     dy, (dh, dc) = dy
@@ -79,7 +78,7 @@ def normalised_lstm_backward(saved, dy, *, eps, reverse):
     dy = sequences.columns(sequences.masked(dy, valid))
     dz, dp, dh0, dc0, vectors = kernel.backward(
         gates,
-        before(c, cell.T, reverse),
+        before(c, cell.T),
         c,
         p,
         r,
@@ -92,8 +91,7 @@ def normalised_lstm_backward(saved, dy, *, eps, reverse):
         wide(dh).T,
         wide(dc).T,
         eps,
-        reverse,
     )
-    du = linear.backward_weight(sequences.before(y, start, valid, reverse), sequences.sequences(dp))
+    du = linear.backward_weight(sequences.before(y, start), sequences.sequences(dp))
     dh0, dc0 = None if h0 is None else dh0.T, None if c0 is None else dc0.T
     return sequences.sequences(dz), du, *vectors, dh0, dc0, None

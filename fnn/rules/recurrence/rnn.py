@@ -22,13 +22,13 @@ def rnn(
     lengths: Int[Array, " batch"] | None = None,
     *,
     activation: Literal["tanh", "relu"] = "tanh",
-    reverse: bool = False,
 ):
     """H_t = f(X_t·W + H_(t-1)·U + b), f = tanh or relu; returns (Y, H_last), Y the states H_1, ..., H_T.
 
     x: (batch, time, inputs), w: (inputs, hidden), u: (hidden, hidden), b: (hidden,) or None, h0: (batch, hidden), zeros
-    for None; y: (batch, time, hidden). `reverse` runs from the last step to the first. A row of length n has the steps
-    before n, also in reverse: past them y is 0, x does not count, and the state stays, so H_last is that at the length.
+    for None; y: (batch, time, hidden). A row of length n has the steps before n: past them y is 0, x
+    does not count, and the state stays, so H_last is that at the length. The other direction is `reverse_sequences`,
+    this rule, and `reverse_sequences` again.
 
         dZ_t = (dY_t + dH_t) f'_t,   dH_(t-1) = dZ_t·Uᵀ,   f' = 1 - H², or 1 where H > 0, so 0 at the kink
         dX = dZ·Wᵀ,   dW = Xᵀ·dZ,   dU = Σ_t H_(t-1)ᵀ·dZ_t,   db = Σ dZ,   dh0 = dH_0
@@ -50,21 +50,21 @@ def rnn(
     start = state_of("rnn", "h0", h0, x, u.shape[0])
     valid = sequences.valid_steps(lengths, x.shape[1])
     z = sequences.input_products(sequences.masked(x, valid), w, b)
-    h, last = kernel.forward(z, u, start.T, valid, activation, reverse)
+    h, last = kernel.forward(z, u, start.T, valid, activation)
     y = sequences.masked(sequences.sequences(h), valid).astype(x.dtype)
     return (y, last.T.astype(x.dtype)), (x, w, u, Static(b is not None), h0, lengths, y)
 
 
 @rnn.backward
-def rnn_backward(saved, dy, *, activation, reverse):
+def rnn_backward(saved, dy, *, activation):
     """dZ_t = (dY_t + dH_t) f'_t, dH_(t-1) = dZ_t·Uᵀ; dX = dZ·Wᵀ, dW = Xᵀ·dZ, dU = Σ_t H_(t-1)ᵀ·dZ_t, db = Σ dZ."""
     x, w, u, has_bias, h0, lengths, y = saved
     dy, dlast = dy
     start = state_of("rnn", "h0", h0, x, u.shape[0])
     valid = sequences.valid_steps(lengths, x.shape[1])
     dy = sequences.columns(sequences.masked(dy, valid))
-    dz, dh0 = kernel.backward(sequences.columns(y), u, valid, dy, wide(dlast).T, activation, reverse)
+    dz, dh0 = kernel.backward(sequences.columns(y), u, valid, dy, wide(dlast).T, activation)
     dz = sequences.sequences(dz)
     dx, dw, db = sequences.input_gradients(sequences.masked(x, valid), w, dz)
-    du = linear.backward_weight(sequences.before(y, start, valid, reverse), dz)
+    du = linear.backward_weight(sequences.before(y, start), dz)
     return dx, dw, du, db if has_bias.value else None, None if h0 is None else dh0.T, None
