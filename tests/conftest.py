@@ -8,6 +8,7 @@ from pathlib import Path
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # on a GPU, which several workers may share
 
 import jax
+import jaxtyping
 import pytest
 from jaxtyping import install_import_hook
 
@@ -43,3 +44,12 @@ def getkey():
     """Return a function that gives a new key at each call."""
     counter = itertools.count()
     return lambda: jax.random.fold_in(jax.random.key(2026), next(counter))
+
+
+@pytest.fixture
+def without_run_time_checks():
+    """Meet fnn as a user does: the run-time checks of annotations would answer before it does."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)

@@ -1,9 +1,11 @@
-"""What the tests of the data floor share: a writer of idx files, and a web server on this machine."""
+"""What the tests of the data floor share: a writer of idx files, the folder of real files, and a web server."""
 
 import gzip
+import os
 import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,3 +72,15 @@ def server(monkeypatch):
     server = Server()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def real_folder(request):
+    """Return the folder that holds the module's REAL sets: FNN_DATA, or shared/data in or beside the checkout."""
+    checkout = Path(__file__).resolve().parents[2]
+    named = os.environ.get("FNN_DATA")
+    candidates = [Path(named)] if named else [checkout / "shared" / "data", checkout.parent / "shared" / "data"]
+    for folder in candidates:
+        if all((folder / name).is_dir() for name in request.module.REAL):
+            return folder
+    pytest.skip(f"the real files of {' and '.join(request.module.REAL)} are not here (looked in {candidates})")

@@ -1,9 +1,7 @@
 """The real sets: found, read, scaled, split, and refused when they are not what they should be."""
 
 import hashlib
-import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +12,9 @@ from fnn.data.idx import read_idx
 
 TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+REAL = ("mnist", "fashion_mnist")
+"""The sets that the fixture `real_folder` looks for."""
 
 
 def test_digits():
@@ -35,18 +36,6 @@ def test_digits_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ImportError, match=r'pip install "fnn\[experiments\]"'):
         data.digits()
-
-
-@pytest.fixture(scope="module")
-def real_folder():
-    """Return the folder with the real files: FNN_DATA, or shared/data in or beside the checkout."""
-    checkout = Path(__file__).resolve().parents[2]
-    named = os.environ.get("FNN_DATA")
-    candidates = [Path(named)] if named else [checkout / "shared" / "data", checkout.parent / "shared" / "data"]
-    for folder in candidates:
-        if (folder / "mnist").is_dir() and (folder / "fashion_mnist").is_dir():
-            return folder
-    pytest.skip(f"the real MNIST and Fashion-MNIST files are not on this machine (looked in {candidates})")
 
 
 def check_real(dataset, counts, first_labels, pixel_mean, pixel_deviation):

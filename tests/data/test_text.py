@@ -1,7 +1,6 @@
 """Texts: found, read, split, and refused when they are not what they should be."""
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,9 @@ import pytest
 from fnn import data
 from fnn.data import files, text
 
+REAL = ("tinyshakespeare", "names")
+"""The sets that the fixture `real_folder` looks for."""
+
 
 def test_verse():
     verse = data.verse()
@@ -17,18 +19,6 @@ def test_verse():
     assert verse.startswith("ROMEO:\nHe jests at scars") and verse.endswith("my dear hap to tell.\n")
     licence = Path(text.__file__).with_name("verse_licence.txt").read_text()
     assert "public domain" in licence and "310 lines, 8549 bytes" in licence
-
-
-@pytest.fixture(scope="module")
-def real_folder():
-    """Return the folder with the real files: FNN_DATA, or shared/data in or beside the checkout."""
-    checkout = Path(__file__).resolve().parents[2]
-    named = os.environ.get("FNN_DATA")
-    candidates = [Path(named)] if named else [checkout / "shared" / "data", checkout.parent / "shared" / "data"]
-    for folder in candidates:
-        if (folder / "tinyshakespeare").is_dir() and (folder / "names").is_dir():
-            return folder
-    pytest.skip(f"the real texts are not on this machine (looked in {candidates})")
 
 
 def test_real_shakespeare(real_folder, monkeypatch):

@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -13,14 +12,6 @@ from fnn.layers import LayerError
 
 X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
 KEY = jax.random.key(1)
-
-
-@pytest.fixture
-def unchecked():
-    """Run as users do, without the run-time checks of annotations, which would answer before fnn does."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def counter():
@@ -233,14 +224,14 @@ NO_LAYERS = {
 
 
 @pytest.mark.parametrize("wrong", NO_LAYERS.values(), ids=NO_LAYERS.keys())
-def test_a_function_in_place_of_a_layer_is_refused_where_it_is_given(wrong, unchecked):
+def test_a_function_in_place_of_a_layer_is_refused_where_it_is_given(wrong, without_run_time_checks):
     make, message = wrong
     with pytest.raises(TypeError) as raised:
         make()
     assert str(raised.value).startswith(message) and str(raised.value).endswith("call it to make the layer.")
 
 
-def test_a_list_of_layers_is_refused(unchecked):
+def test_a_list_of_layers_is_refused(without_run_time_checks):
     with pytest.raises(TypeError, match=r"serial: argument 0 is \[.*, wanted a Layer"):
         layers.serial([layers.relu()])  # pyright: ignore[reportArgumentType]
 

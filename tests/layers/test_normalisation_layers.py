@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -182,15 +181,6 @@ def test_wrong_configuration_is_refused_where_it_is_given(wrong):
     with pytest.raises(ValueError) as raised:
         make()
     assert str(raised.value).startswith(message)
-
-
-@pytest.fixture
-def without_run_time_checks():
-    """A user meets the sentences without the run-time checks of the annotations, which the suite has on."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.mark.usefixtures("without_run_time_checks")

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -74,12 +73,7 @@ def test_errors_name_the_path():
         layers.recompute(layers.dropout(0.5)).apply((), (), X, train=True)
 
 
+@pytest.mark.usefixtures("without_run_time_checks")
 def test_a_maker_is_no_layer():
-    jaxtyping.config.update("jaxtyping_disable", True)  # which would answer before fnn does
-    try:
-        with pytest.raises(
-            TypeError, match=r"recompute: inner is <.*relu.*>, wanted a Layer; call it to make the layer"
-        ):
-            layers.recompute(layers.relu)  # pyright: ignore[reportArgumentType]
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
+    with pytest.raises(TypeError, match=r"recompute: inner is <.*relu.*>, wanted a Layer; call it to make the layer"):
+        layers.recompute(layers.relu)  # pyright: ignore[reportArgumentType]

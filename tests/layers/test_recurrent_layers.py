@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -85,15 +84,6 @@ ERRORS = [
     ),
     (lambda: CARRYING.apply(PARAMS, STATE, layers.Padded(X, jnp.ones(3, int))), r"lstm: got a Padded with x of shape"),
 ]
-
-
-@pytest.fixture
-def without_run_time_checks():
-    """Meet the layer as a user does, whom no checker of annotations stops before."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.mark.usefixtures("without_run_time_checks")

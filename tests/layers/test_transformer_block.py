@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -96,13 +95,10 @@ def test_a_cache_is_the_state_of_the_attention():
     np.testing.assert_allclose(np.concatenate([first, rest], 1), run(block(causal=True), params, X), rtol=0, atol=2e-6)
 
 
+@pytest.mark.usefixtures("without_run_time_checks")
 def test_refused():
-    jaxtyping.config.update("jaxtyping_disable", True)  # which would answer before fnn does
-    try:
-        with pytest.raises(ValueError, match="transformer_block: norm = 'before', wanted"):
-            block("before")
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
+    with pytest.raises(ValueError, match="transformer_block: norm = 'before', wanted"):
+        block("before")
     with pytest.raises(ValueError, match="transformer_block: hidden = 0"):
         layers.transformer_block(2, hidden=0)
     with pytest.raises(layers.LayerError, match="transformer_block: got one sequence, wanted the pair"):

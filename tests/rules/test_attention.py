@@ -4,7 +4,6 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -108,15 +107,6 @@ def test_dropout_takes_whole_weights_and_the_same_in_both_passes():
     np.testing.assert_array_equal(without, weights)
 
 
-@pytest.fixture
-def without_types():
-    """Reach the rule's own sentences, which the suite's type checker would forestall."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
-
-
 WRONG = {
     "q has shape": (X[0], KV, KV, {}),
     "k \\(1, 5, 2, 2\\)": (X, KV[:1], KV[:1], {}),
@@ -136,7 +126,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("sentence", WRONG)
-def test_what_is_wrong_is_a_sentence(sentence, without_types):
+def test_what_is_wrong_is_a_sentence(sentence, without_run_time_checks):
     q, k, v, words = WRONG[sentence]
     with pytest.raises(ValueError, match=sentence):
         rules.attention(q, k, v, **words)

@@ -5,19 +5,12 @@ A user meets these without the run-time checks of the annotations, which the sui
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
 from fnn import rules
 
-
-@pytest.fixture(autouse=True)
-def without_run_time_checks():
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+pytestmark = pytest.mark.usefixtures("without_run_time_checks")
 
 
 def f(*shape):

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -171,15 +170,6 @@ WRONG = {
     "weight": (lambda: rules.weight_norm(jnp.ones((2, 3)), jnp.ones(2)), "weight_norm: g has shape (2,), wanted (3,)"),
     "weight v": (lambda: rules.weight_norm(jnp.ones(()), jnp.ones(2)), "weight_norm: v has shape (), wanted (..., out"),
 }
-
-
-@pytest.fixture
-def without_run_time_checks():
-    """A user meets the sentences without the run-time checks of the annotations, which the suite has on."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.mark.usefixtures("without_run_time_checks")

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -92,15 +91,6 @@ ERRORS = [
     (lambda: rules.reverse_sequences(X, jnp.ones(3, int)), r"reverse_sequences: lengths are int32\[3\], wanted one"),
     (lambda: rules.reverse_sequences(jnp.ones(3)), r"reverse_sequences: x has shape \(3,\), wanted \(batch, time"),
 ]
-
-
-@pytest.fixture
-def without_run_time_checks():
-    """Meet the rule as a user does, whom no checker of annotations stops before."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.mark.usefixtures("without_run_time_checks")

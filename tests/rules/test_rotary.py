@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -57,15 +56,6 @@ def test_half_precision_has_angles_in_float32():
     np.testing.assert_allclose(y.astype(jnp.float32), want, rtol=1e-2, atol=1e-2)
 
 
-@pytest.fixture
-def without_types():
-    """Reach the rule's own sentences, which the suite's type checker would forestall."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
-
-
 @pytest.mark.parametrize(
     ("sentence", "x", "words"),
     [
@@ -75,6 +65,6 @@ def without_types():
         ("base = 0.0, wanted a positive", X, {"base": 0.0}),
     ],
 )
-def test_what_is_wrong_is_a_sentence(sentence, x, words, without_types):
+def test_what_is_wrong_is_a_sentence(sentence, x, words, without_run_time_checks):
     with pytest.raises(ValueError, match=sentence):
         rules.rotary(x, **words)

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from tiny_training import ADAM, COUNT, KEY, NET, TEST, TRAIN, examples, fit, line, loss
@@ -110,14 +109,6 @@ def test_a_gate_is_learned_by_one_output_and_integer_truth_values():
     assert set(result.history.rows[0]) >= {"test_loss"} and "test_accuracy" not in result.history.rows[0]
 
 
-@pytest.fixture
-def unchecked():
-    """Run as users do, without the run-time checks of annotations, which would answer before fnn does."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
-
-
 def with_x(*at, value=np.nan):
     x = TRAIN.x.copy()
     x[at] = value
@@ -186,7 +177,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
-def test_bad_input_is_told_in_words(bad, unchecked):
+def test_bad_input_is_told_in_words(bad, without_run_time_checks):
     changed, error, words = bad
     with pytest.raises(error) as raised:
         fit(**changed)
