@@ -9,11 +9,13 @@ import jax.numpy as jnp
 from fnn import initializers, rules
 from fnn.layers.activations import gelu_tanh
 from fnn.layers.attention import Attention, CrossAttention, attention
+from fnn.layers.combinators import serial
 from fnn.layers.dense import Dense, dense
 from fnn.layers.dropout import dropout as dropping
 from fnn.layers.layer import Layer, fold, layer, need_features, need_params, output_shape
 from fnn.layers.normalisation import layer_norm
 from fnn.layers.padded import Padded, like, unpad
+from fnn.layers.recompute import recompute
 from fnn.layers.scope import LayerError, path, scope
 
 
@@ -56,7 +58,8 @@ def transformer_block(
 
     feed(X) = activation(X·W_up + b_up)·W_down + b_down. A gated activation, such as `layers.swiglu`, halves its input,
     and then W_up has twice `hidden` columns. x may be `Padded`. With `cross` x is a pair (x, memory), and so is the
-    output, so that decoder blocks stand in a `serial`; the step in the middle is there only then.
+    output, so that decoder blocks stand in a `serial`; the step in the middle is there only then. The backward computes
+    activation(...) again from what goes into it rather than keep both, which are its widest arrays.
 
     Args:
         heads: of attention; they divide the width.
@@ -145,7 +148,10 @@ def transformer_block(
                 return attend_memory.apply(params.cross, (), (x, memory), key=fold(key, 1), train=train)
 
         def fed(x):
-            return projected("down", params.down, on_array(activate, (), projected("up", params.up, x))), ()
+            x, outputs = projected("up", params.up, x), params.down.w.shape[1]
+            down = recompute(serial(activate, dense(outputs, bias=bias)))
+            with scope("down"):
+                return like(x, down.apply(((), params.down), ((), ()), unpad(x)[0])[0]), ()
 
         x, new_state = added("attention_norm", params.attention_norm, attended, x, 2)
         if cross:

@@ -112,15 +112,6 @@ def over_queries(tile: Tile, rows: Rows) -> Columns:
     return product(_folded(tile).astype(rows.dtype), _folded(rows), ((2,), (2,)), _BATCH)
 
 
-def _drawn(words: tuple[Array, Array], heads: Array, place: Place, queries: int, shape: tuple[int, ...]) -> Array:
-    """Return 32 random bits a weight; the counters are the number of its row among all rows, and of its key."""
-    rows = heads.astype(jnp.uint32) * jnp.uint32(queries % (1 << 32))
-    rows = _spread(rows, (*shape[:4], 1)) + _spread(_count(place.query, shape, 3, jnp.uint32), (*shape[:4], 1))
-    columns = _count(place.key, shape, 4, jnp.uint32)
-    high, low = threefry.block(*words, _spread(rows, shape), _spread(columns, shape), ROUNDS)
-    return high ^ low
-
-
 def _kept(
     words: tuple[Array, Array], place: Place, kv_heads: int, queries: int, shape: tuple[int, ...], rate: float
 ) -> Array:

@@ -18,6 +18,7 @@ factors as 0, which passes dh on. Sources: Cho et al. (2014), arXiv:1406.1078; t
 arXiv:1410.0759, and the manual of cuDNN.
 """
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -28,6 +29,7 @@ from fnn.kernels.recurrence.sequences import Columns, State, Valid, kept, step_p
 Weights = Float[Array, "hidden gates"]
 
 
+@jax.jit
 def forward_after(
     z: Columns, u: Weights, c: Float[Array, " hidden"] | None, h0: State, valid: Valid
 ) -> tuple[Columns, State, Columns, Columns]:
@@ -51,6 +53,7 @@ def forward_after(
     return h, last, gates, m
 
 
+@jax.jit
 def backward_after(
     h: Columns, gates: Columns, m: Columns, u: Weights, valid: Valid, dy: Columns, dlast: State
 ) -> tuple[Columns, Columns, State]:
@@ -60,20 +63,20 @@ def backward_after(
     to_u = kept(valid, (h - n) * update * (1 - update), 0)
     to_r = to_n * m * r * (1 - r)
     factors = jnp.concatenate([to_r, to_u, to_n * r], 1)
-    carried = kept(valid, update, 1)
 
     def step(dh, inputs):
-        dy, factors, carried = inputs
+        dy, factors, update, valid = inputs
         dh = dy + dh
         dp = jnp.concatenate([dh] * 3) * factors
-        return dh * carried + step_product(u, dp), dh
+        return kept(valid, dh * update + step_product(u, dp), dh), dh
 
-    dh0, dh = lax.scan(step, dlast, (dy, factors, carried), reverse=True)
+    dh0, dh = lax.scan(step, dlast, (dy, factors, update, valid), reverse=True)
     dr, du = dh * to_r, dh * to_u
     dn = dh * to_n
     return jnp.concatenate([dr, du, dn], 1), jnp.concatenate([dr, du, dn * r], 1), dh0
 
 
+@jax.jit
 def forward_before(z: Columns, u: Weights, h0: State, valid: Valid) -> tuple[Columns, State, Columns]:
     """Return the state after each step, the last one, and the gates [r, u, n]."""
     hidden = u.shape[0]
@@ -91,6 +94,7 @@ def forward_before(z: Columns, u: Weights, h0: State, valid: Valid) -> tuple[Col
     return h, last, gates
 
 
+@jax.jit
 def backward_before(
     h: Columns, gates: Columns, u: Weights, valid: Valid, dy: Columns, dlast: State
 ) -> tuple[Columns, State]:
@@ -101,15 +105,15 @@ def backward_before(
     to_n = kept(valid, (1 - update) * (1 - n * n), 0)
     to_u = kept(valid, (h - n) * update * (1 - update), 0)
     to_r = h * r * (1 - r)
-    carried = kept(valid, update, 1)
 
     def step(dh, inputs):
-        dy, to_r, to_u, to_n, carried, r = inputs
+        dy, to_r, to_u, to_n, update, r, valid = inputs
         dh = dy + dh
         dn = dh * to_n
         s = step_product(of_n, dn)
         dgates = jnp.concatenate([s * to_r, dh * to_u])
-        return dh * carried + s * r + step_product(of_gates, dgates), jnp.concatenate([dgates, dn])
+        passed = dh * update + s * r + step_product(of_gates, dgates)
+        return kept(valid, passed, dh), jnp.concatenate([dgates, dn])
 
-    dh0, dz = lax.scan(step, dlast, (dy, to_r, to_u, to_n, carried, r), reverse=True)
+    dh0, dz = lax.scan(step, dlast, (dy, to_r, to_u, to_n, update, r, valid), reverse=True)
     return dz, dh0

@@ -18,6 +18,7 @@ The factors A, F, P and Q are made for all steps before the loop. Where a row ha
 as 0, and dh is passed on.
 """
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -30,6 +31,7 @@ Peepholes = Float[Array, "3 hidden"] | None
 Projection = Float[Array, "hidden outputs"] | None
 
 
+@jax.jit
 def forward(
     z: Columns,
     u: Weights,
@@ -64,6 +66,7 @@ def forward(
     return h, c, gates, last_h, last_c
 
 
+@jax.jit
 def backward(
     gates: Columns,
     c_before: Columns,
@@ -95,8 +98,7 @@ def backward(
         dm = dh if projection is None else step_product(projection, dh)
         dc = dc + dm * to_c
         dz = jnp.concatenate([dc, dc, dc, dm]) * factors
-        passed = step_product(u, dz)
-        passed = passed if valid is None else jnp.where(valid, passed, dh)
+        passed = kept(valid, step_product(u, dz), dh)
         return (passed, dc * carried), (dz, None if projection is None else dh)
 
     (dh0, dc0), (dz, dh) = lax.scan(step, (dh, dc), (dy, factors, to_c, carried, valid), reverse=True)

@@ -14,6 +14,9 @@ and with D y = r (y - mean y - x̂ mean(y x̂)) the way back through N, r one ov
     dp = D(s da),   dh = U·dp
 """
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -36,6 +39,7 @@ def normalised_backward(x: Array, r: Array, dx: Array) -> Array:
     return r * (dx - dx.mean(-2, keepdims=True) - x * (dx * x).mean(-2, keepdims=True))
 
 
+@partial(jax.jit, static_argnames="eps")
 def forward(
     z: Columns,
     u: Float[Array, "hidden gates"],
@@ -64,6 +68,7 @@ def forward(
     return h, c, gates, p, r, last_h, last_c
 
 
+@partial(jax.jit, static_argnames="eps")
 def backward(
     gates: Columns,
     c_before: Columns,
@@ -83,24 +88,22 @@ def backward(
     """Return dZ, the cotangent of the recurrent products, dh0, dc0, and (ds, dk, dq)."""
     s, k, q = (wide(vector)[:, None] for vector in (s, k, q))
     i, f, g, o = jnp.split(gates, 4, 1)
-    cell, r_cell = normalised(c, eps)
+    p, r, cell, r_cell = (kept(valid, saved, 0) for saved in (p, r, *normalised(c, eps)))
     t = jnp.tanh(k[None] * cell + q[None])
     factors = jnp.concatenate([g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g), t * o * (1 - o)], 1)
-    factors, to_n = kept(valid, factors, 0), kept(valid, o * (1 - t * t), 0)
-    carried = kept(valid, f, 1)
+    to_n = o * (1 - t * t)
 
     def step(state, inputs):
-        dh, dc = state
-        dy, factors, to_n, carried, cell, r_cell, p, r, valid = inputs
+        dh, dc_after = state
+        dy, factors, to_n, f, cell, r_cell, p, r, valid = inputs
         dh = dy + dh
-        dn = dh * to_n
-        dc = dc + normalised_backward(cell, r_cell, k * dn)
-        dz = jnp.concatenate([dc, dc, dc, dh]) * factors
-        dp = normalised_backward(p, r, s * dz)
-        passed = step_product(u, dp)
-        passed = passed if valid is None else jnp.where(valid, passed, dh)
-        return (passed, dc * carried), (dz, dp, dn)
+        dn = kept(valid, dh * to_n, 0)
+        dc = dc_after + normalised_backward(cell, r_cell, k * dn)
+        dz = kept(valid, jnp.concatenate([dc, dc, dc, dh]) * factors, 0)
+        dp = kept(valid, normalised_backward(p, r, s * dz), 0)
+        passed = kept(valid, step_product(u, dp), dh), kept(valid, dc * f, dc_after)
+        return passed, (dz, dp, dn)
 
-    steps = dy, factors, to_n, carried, cell, r_cell, p, r, valid
+    steps = dy, factors, to_n, f, cell, r_cell, p, r, valid
     (dh0, dc0), (dz, dp, dn) = lax.scan(step, (dh, dc), steps, reverse=True)
     return dz, dp, dh0, dc0, ((dz * p).sum((0, 2)), (dn * cell).sum((0, 2)), dn.sum((0, 2)))

@@ -9,6 +9,9 @@ dy is the cotangent of the step's output and dh that of its state from the steps
 is 0 and dh is passed on.
 """
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -19,6 +22,7 @@ from fnn.kernels.recurrence.sequences import Columns, State, Valid, kept, step_p
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": lambda z: jnp.maximum(z, 0)}
 
 
+@partial(jax.jit, static_argnames="activation")
 def forward(
     z: Columns, u: Float[Array, "hidden hidden"], h0: State, valid: Valid, activation: str
 ) -> tuple[Columns, State]:
@@ -34,6 +38,7 @@ def forward(
     return h, last
 
 
+@partial(jax.jit, static_argnames="activation")
 def backward(
     h: Columns,
     u: Float[Array, "hidden hidden"],
@@ -50,8 +55,7 @@ def backward(
         dy, slope, valid = inputs
         dh = dy + dh
         dz = dh * slope
-        passed = step_product(u, dz)
-        return (passed if valid is None else jnp.where(valid, passed, dh)), dz
+        return kept(valid, step_product(u, dz), dh), dz
 
     dh0, dz = lax.scan(step, dlast, (dy, slope, valid), reverse=True)
     return dz, dh0

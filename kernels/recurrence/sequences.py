@@ -52,9 +52,12 @@ def input_products(x: Sequences, w: Float[Array, "inputs gates"], b: Float[Array
     return columns(z if b is None else z + b.astype(z.dtype)[None, None])
 
 
-def input_gradients(x: Sequences, w: Float[Array, "inputs gates"], dz: Sequences) -> tuple[Sequences, Array, Array]:
-    """Return dX, dW and db."""
-    return linear.product(dz, w, ((2,), (1,))), linear.backward_weight(x, dz), linear.backward_bias(dz)
+def input_gradients(
+    x: Sequences, w: Float[Array, "inputs gates"], dz: Sequences, valid: Valid
+) -> tuple[Sequences, Array, Array]:
+    """Return dX, dW and db, in float32 or wider, as dz is."""
+    dx = masked(linear.product(dz, wide(w), ((2,), (1,))), valid)
+    return dx, linear.backward_weight(wide(masked(x, valid)), dz), linear.backward_bias(dz)
 
 
 def step_product(u: Float[Array, "gates features"], h: State) -> Float[Array, "gates batch"]:
@@ -62,6 +65,6 @@ def step_product(u: Float[Array, "gates features"], h: State) -> Float[Array, "g
     return linear.product(u, h.astype(u.dtype), ((1,), (0,)))
 
 
-def before(states: Sequences, first: Float[Array, "batch features"]) -> Sequences:
-    """Return the state before each step that a row has, given that after each, and the first, in float32 or wider."""
-    return jnp.concatenate([wide(first)[:, None], wide(states)[:, :-1]], 1)
+def before(states: Sequences, first: Float[Array, "batch features"], valid: Valid) -> Sequences:
+    """Return the state before each step, given that after each, and the first, in float32 or wider; 0 at no step."""
+    return masked(jnp.concatenate([wide(first)[:, None], wide(states)[:, :-1]], 1), valid)

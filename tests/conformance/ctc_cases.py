@@ -14,7 +14,7 @@ def said(path, blank):
     return [c for place, c in enumerate(path) if c != blank and (place == 0 or path[place - 1] != c)]
 
 
-def ctc(z, labels, logit_lengths=None, label_lengths=None, blank=0):
+def ctc(z, labels, logit_lengths=None, label_lengths=None, blank=0, zero_infinity=False):
     batch, time, classes = z.shape
     logit_lengths = [time] * batch if logit_lengths is None else logit_lengths
     label_lengths = [labels.shape[1]] * batch if label_lengths is None else label_lengths
@@ -25,7 +25,7 @@ def ctc(z, labels, logit_lengths=None, label_lengths=None, blank=0):
         for path in itertools.product(range(classes), repeat=int(logit_lengths[row])):
             if said(path, blank) == wanted:
                 total += np.prod([p[row, t, c] for t, c in enumerate(path)])
-        losses.append(-np.log(total))
+        losses.append(0.0 if total == 0 and zero_infinity else -np.log(total))
     return np.array(losses)
 
 
@@ -53,6 +53,14 @@ CTC: list[Case] = [
         "one time, no label",
         (LOGITS[:, :1], LABELS[:, :1], None, None, np.array([1, 0])),
         {"reduction": "none"},
+        REFERENCE,
+        length=12,
+    ),
+    Case(
+        rules.ctc,
+        "a row too short for its labels",
+        (LOGITS, LABELS, None, np.array([2, 4]), None),  # 1, blank, 1 needs three times
+        {"zero_infinity": True},
         REFERENCE,
         length=12,
     ),

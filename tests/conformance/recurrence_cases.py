@@ -111,7 +111,7 @@ RECURRENCE: list[Case] = [
     Case(
         rules.rnn,
         "relu",
-        (POSITIVE, np.abs(W1) * np.array([1.0, -1.0]), np.abs(U1) * np.array([0.5, -0.5])),
+        (POSITIVE, np.abs(W1) * np.array([1.0, -1.0]), np.abs(U1) * np.array([0.5, -0.5]), np.array([0.4, -0.4])),
         {"activation": "relu"},
         rnn,
         length=16,

@@ -85,7 +85,7 @@ def gru_backward(saved, dy):
     hidden = u.shape[0]
     start = state_of("gru", "h0", h0, x, hidden)
     valid = sequences.valid_steps(lengths, x.shape[1])
-    h = sequences.before(y, start)
+    h = sequences.before(y, start, valid)
     h_columns, dy = sequences.columns(h), sequences.columns(sequences.masked(dy, valid))
     if m is not None:
         dz, dp, dh0 = kernel.backward_after(h_columns, gates, m, u, valid, dy, wide(dlast).T)
@@ -97,7 +97,7 @@ def gru_backward(saved, dy):
         of_gates = linear.backward_weight(h, dz[:, :, : 2 * hidden])
         of_n = linear.backward_weight(r * h, dz[:, :, 2 * hidden :])
         du, dc = jnp.concatenate([of_gates, of_n], 1), None
-    dx, dw, db = sequences.input_gradients(sequences.masked(x, valid), w, dz)
+    dx, dw, db = sequences.input_gradients(x, w, dz, valid)
     has_b, has_recurrent_b = given.value
     return (
         dx,

@@ -92,11 +92,11 @@ def lstm_backward(saved, dy):
         m = gates[:, 3 * hidden :] * jnp.tanh(c)
         dprojection = linear.backward_weight(sequences.sequences(m), sequences.sequences(sequences.kept(valid, dh, 0)))
     dz = sequences.sequences(dz)
-    dx, dw, db = sequences.input_gradients(sequences.masked(x, valid), w, dz)
+    dx, dw, db = sequences.input_gradients(x, w, dz, valid)
     return (
         dx,
         dw,
-        linear.backward_weight(sequences.before(y, start[0]), dz),
+        linear.backward_weight(sequences.before(y, start[0], valid), dz),
         db if has_bias.value else None,
         None if h0 is None else dh0.T,
         None if c0 is None else dc0.T,

@@ -92,6 +92,6 @@ def normalised_lstm_backward(saved, dy, *, eps):
         wide(dc).T,
         eps,
     )
-    du = linear.backward_weight(sequences.before(y, start), sequences.sequences(dp))
+    du = linear.backward_weight(sequences.before(y, start, valid), sequences.sequences(dp))
     dh0, dc0 = None if h0 is None else dh0.T, None if c0 is None else dc0.T
     return sequences.sequences(dz), du, *vectors, dh0, dc0, None

@@ -65,6 +65,6 @@ def rnn_backward(saved, dy, *, activation):
     dy = sequences.columns(sequences.masked(dy, valid))
     dz, dh0 = kernel.backward(sequences.columns(y), u, valid, dy, wide(dlast).T, activation)
     dz = sequences.sequences(dz)
-    dx, dw, db = sequences.input_gradients(sequences.masked(x, valid), w, dz)
-    du = linear.backward_weight(sequences.before(y, start), dz)
+    dx, dw, db = sequences.input_gradients(x, w, dz, valid)
+    du = linear.backward_weight(sequences.before(y, start, valid), dz)
     return dx, dw, du, db if has_bias.value else None, None if h0 is None else dh0.T, None
