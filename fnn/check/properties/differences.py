@@ -78,35 +78,43 @@ def _says_so(subject: Subject, dx: tuple) -> bool:
 
 
 def _central(subject: Subject, dy: tuple) -> Callable[[int, Any], tuple[float, float]]:
-    def value(floats: tuple) -> Any:
-        y, _ = subject.real(subject.function)(*floats)
+    function = subject.real(subject.function)
+
+    def terms(floats: tuple) -> list[Any]:
+        y, _ = function(*floats)
         half = [a.dtype.itemsize < 4 for a in y]
         wide = [a.astype(jnp.float32) if narrow else a for a, narrow in zip(y, half, strict=True)]
         return [a * jnp.asarray(b, a.dtype) for a, b in zip(wide, dy, strict=True)]
 
-    def at(number: int, moved: np.ndarray) -> np.ndarray:
-        floats = tuple(moved if k == number else leaf for k, leaf in enumerate(subject.floats))
-        terms = subject.run("contracted", value, floats)
-        return np.concatenate([np.ravel(t).astype(np.float64) for t in terms])
+    def quotients(floats: tuple, direction: tuple, steps: Any) -> tuple[Any, Any]:
+        """Return the sum of all |terms| at the floats, and the difference quotient of the terms' sum for each step."""
+
+        def moved(step: Any) -> list[Any]:
+            pairs = zip(floats, direction, strict=True)
+            return terms(tuple(x + jnp.asarray(step, x.dtype) * jnp.asarray(v, x.dtype) for x, v in pairs))
+
+        def quotient(step: Any) -> Any:
+            pairs = zip(moved(step), moved(-step), strict=True)
+            return sum((ahead - behind).sum().astype(float) / (2 * step) for ahead, behind in pairs)
+
+        each = jax.lax.map(quotient, steps) if subject.compiles else jnp.stack([quotient(step) for step in steps])
+        return sum(jnp.abs(term).sum().astype(float) for term in terms(floats)), each
 
     def along(number: int, v: np.ndarray) -> tuple[float, float]:
         x = subject.floats[number]
-
-        def there(step: Any) -> np.ndarray:
-            return at(number, np.asarray(x + step, x.dtype))
-
-        here = there(0.0)
-        noise = 8 * subject.eps * subject.length**0.5 * (np.abs(here).sum() + 1)
         unit = max(1.0, float(np.abs(x[v != 0]).max(initial=0))) / max(1.0, float(np.abs(v).max(initial=0)))
-        best = (np.nan, np.inf)
         start = -3 if subject.eps < 1e-10 else -1
-        for power in range(start, start - 18, -3):
-            h = unit * 2.0**power
-            d = [float((there(s * v) - there(-s * v)).sum() / (2 * s)) for s in (h, h / 2, h / 4)]
+        largest = [unit * 2.0**power for power in range(start, start - 18, -3)]
+        steps = np.asarray([h / part for h in largest for part in (1, 2, 4)])
+        direction = tuple(v if k == number else np.zeros_like(leaf) for k, leaf in enumerate(subject.floats))
+        size, each = subject.run("difference quotients", quotients, tuple(subject.floats), direction, steps)
+        noise = 8 * subject.eps * subject.length**0.5 * (float(size) + 1)
+        best = (np.nan, np.inf)
+        for h, d in zip(largest, np.asarray(each, np.float64).reshape(-1, 3), strict=True):
             coarse, fine = d[1] + (d[1] - d[0]) / 3, d[2] + (d[2] - d[1]) / 3
             error = 4 * abs(fine - coarse) + 4 * noise / h
             if np.isfinite(error) and error < best[1]:
-                best = (fine, error)
+                best = (float(fine), float(error))
         return best
 
     return along
