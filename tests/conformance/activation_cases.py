@@ -99,9 +99,12 @@ def maxout(x, pieces=2):
     return np.stack([x[..., k::pieces] for k in range(pieces)]).max(0)
 
 
+DROPPED = jax.jit(rules.dropout, static_argnames=("rate", "shared"))
+
+
 def dropout(x, key, rate, shared=()):
     """Entries are 0 or x / (1 - rate); which ones, the rule itself says (tests/rules/test_dropout.py has the rest)."""
-    seen = np.asarray(rules.dropout(jax.numpy.ones(x.shape, np.float32), key, rate=rate, shared=shared))
+    seen = np.asarray(DROPPED(jax.numpy.ones(x.shape, np.float32), key, rate=rate, shared=shared))
     return x * (seen > 0) / (1 - rate)
 
 

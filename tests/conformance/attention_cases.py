@@ -7,6 +7,8 @@ from cases import Case, generator, normal
 from fnn import rules
 from fnn.kernels.attention import keep_mask
 
+KEPT = jax.jit(keep_mask, static_argnums=(1, 2, 3, 4, 5))
+
 
 def attention(
     q,
@@ -27,7 +29,7 @@ def attention(
     (batch, queries, heads, features), (_, keys, kv_heads, value_features) = q.shape, v.shape
     y = np.zeros((batch, queries, heads, value_features))
     bias = np.broadcast_to(0.0 if bias is None else bias, (batch, heads, queries, keys))
-    kept = np.asarray(keep_mask(key, batch, heads, queries, keys, dropout)) if dropout else np.ones_like(bias)
+    kept = np.asarray(KEPT(key, batch, heads, queries, keys, dropout)) if dropout else np.ones_like(bias)
     for b, row, h in np.ndindex(batch, queries, heads):
         i, group = row + (0 if offset is None else offset[b]), h // (heads // kv_heads)
         weights = np.zeros(keys)

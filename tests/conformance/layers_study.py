@@ -24,7 +24,7 @@ stochastic_layers = pytest.mark.parametrize("name", [name for name, row in LAYER
 LENGTH = 32  # no sum in the table is longer: batch times features
 
 
-@functools.cache
+@functools.lru_cache(4)
 def start(name: str) -> tuple[Layer, Any, Any, Any]:
     """Return the layer, random parameters, state and input of a row, in float64."""
     with jax.enable_x64(True):
@@ -33,7 +33,7 @@ def start(name: str) -> tuple[Layer, Any, Any, Any]:
         return net, moved(name, params), jax.device_get(state), x
 
 
-@functools.cache
+@functools.lru_cache(4)
 def study(name: str) -> dict[str, Any]:
     """Everything that is asked of one layer in training mode, in float64 and in one compiled program.
 

