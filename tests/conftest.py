@@ -28,6 +28,8 @@ def pytest_addoption(parser):
     parser.addoption("--deep", action="store_true", help="run the tests marked deep too: hours, by hand")
 
 
+CONFORMANCE = Path(__file__).parent / "conformance"
+
 # Compiling is most of the suite's time, and code that is not optimised compiles in half of it. What is asked of the
 # numbers is the same; with --deep, and in the benchmarks, which compare before they time, code is what users get.
 UNOPTIMISED = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
@@ -44,6 +46,21 @@ def pytest_collection_modifyitems(config, items):
         deep = [item for item in items if item.get_closest_marker("deep")]
         config.hook.pytest_deselected(items=deep)
         items[:] = [item for item in items if not item.get_closest_marker("deep")]
+    _put_rows_together(items)
+
+
+def _put_rows_together(items):
+    """Ask what is asked of one row of a table of conformance in a row: what was compiled for it is then at hand."""
+    places = [place for place, item in enumerate(items) if item.path.is_relative_to(CONFORMANCE)]
+    first: dict[str, int] = {}
+    rows = []
+    for place in places:
+        callspec = getattr(items[place], "callspec", None)
+        name = None if callspec is None else callspec.params.get("name")
+        rows.append((first.setdefault(name, place) if isinstance(name, str) else place, place))
+    together = [items[place] for _, place in sorted(rows)]
+    for place, item in zip(places, together, strict=True):
+        items[place] = item
 
 
 @pytest.fixture
