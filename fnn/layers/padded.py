@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Int, Shaped
 
 from fnn.layers.layer import Layer, layer
@@ -39,7 +40,7 @@ def unpad(x: Any) -> tuple[Any, Any]:
 
 def _need_within(lengths: Any, time: int) -> None:
     """Raise where lengths that are no tracers do not fit an axis of this size; traced ones past it count as it."""
-    if not isinstance(lengths, (jax.Array, np.ndarray)) or isinstance(lengths, jax.core.Tracer):
+    if not isinstance(lengths, (jax.Array, np.ndarray)) or isinstance(lengths, Tracer):
         return
     outside = np.flatnonzero((np.asarray(lengths) < 0) | (np.asarray(lengths) > time))
     if len(outside):

@@ -97,10 +97,10 @@ def rnn(
         return RNN(w, u, jnp.zeros((hidden,), dtype) if bias else None)
 
     def run(params, start, x, lengths):
-        y, last = rules.rnn(x, *params, start.h, lengths, activation=activation)
+        y, last = rules.rnn(x, params.w, params.u, params.b, start.h, lengths, activation=activation)
         return y, Hidden(last)
 
-    return _recurrent("rnn", RNN, draw, run, Hidden(hidden), carry)
+    return _recurrent("rnn", RNN, draw, run, Hidden, (hidden,), carry)
 
 
 def gru(
@@ -128,10 +128,10 @@ def gru(
         return GRU(w, u, b, jnp.zeros((hidden,), dtype) if bias and reset == "after" else None)
 
     def run(params, start, x, lengths):
-        y, last = rules.gru(x, *params, start.h, lengths, reset=reset)
+        y, last = rules.gru(x, params.w, params.u, params.b, params.recurrent_b, start.h, lengths, reset=reset)
         return y, Hidden(last)
 
-    return _recurrent("gru", GRU, draw, run, Hidden(hidden), carry)
+    return _recurrent("gru", GRU, draw, run, Hidden, (hidden,), carry)
 
 
 def lstm(
@@ -180,10 +180,11 @@ def lstm(
         )
 
     def run(params, start, x, lengths):
-        y, last = rules.lstm(x, *params[:3], *start, lengths, *params[3:])
+        w, u, b, peepholes, projection = params
+        y, last = rules.lstm(x, w, u, b, start.h, start.c, lengths, peepholes, projection)
         return y, HiddenAndCell(*last)
 
-    return _recurrent("lstm", LSTM, draw, run, HiddenAndCell(outputs, hidden), carry)
+    return _recurrent("lstm", LSTM, draw, run, HiddenAndCell, (outputs, hidden), carry)
 
 
 def normalised_lstm(
@@ -217,10 +218,11 @@ def normalised_lstm(
 
     def run(params, start, x, lengths):
         z = rules.layer_norm(rules.linear(x, params.w), params.scale, params.b, eps=eps)
-        y, last = rules.normalised_lstm(z, params.u, *params[4:], *start, lengths, eps=eps)
+        scales = params.u_scale, params.cell_scale, params.cell_offset
+        y, last = rules.normalised_lstm(z, params.u, *scales, start.h, start.c, lengths, eps=eps)
         return y, HiddenAndCell(*last)
 
-    return _recurrent("normalised_lstm", NormalisedLSTM, draw, run, HiddenAndCell(hidden, hidden), carry)
+    return _recurrent("normalised_lstm", NormalisedLSTM, draw, run, HiddenAndCell, (hidden, hidden), carry)
 
 
 def reversed_time(inner: Layer) -> Layer:
@@ -268,22 +270,28 @@ def bidirectional(forward: Layer, backward: Layer) -> Layer:
 
 
 def _recurrent(
-    name: str, kind: type, draw: Callable[..., Any], run: Callable[..., Any], features: Any, carry: bool
+    name: str,
+    kind: type,
+    draw: Callable[..., Any],
+    run: Callable[..., Any],
+    state_kind: type[Hidden] | type[HiddenAndCell],
+    features: tuple[int, ...],
+    carry: bool,
 ) -> Layer:
     """Make the layer of ``draw(key, inputs, dtype) -> params`` and ``run(params, start, x, lengths) -> (y, last)``.
 
-    `features` is the state with its number of features in each place.
+    `features` are the numbers of features of the state's arrays.
     """
 
     def init(key, x):
         x, _ = _sequences(x)
-        state = jax.tree.map(lambda n: jnp.zeros((x.shape[0], n), x.dtype), features) if carry else ()
-        return draw(key, x.shape[2], x.dtype), state
+        zeros = (jnp.zeros((x.shape[0], n), x.dtype) for n in features)
+        return draw(key, x.shape[2], x.dtype), state_kind(*zeros) if carry else ()
 
     def apply(params, state, x, *, key=None, train=False):
         need_params(params, kind)
         sequences, lengths = _sequences(x, params.w.shape[0])
-        y, last = run(params, _start(state, carry, sequences, features), sequences, lengths)
+        y, last = run(params, _start(state, carry, sequences, state_kind, features), sequences, lengths)
         return like(x, y), last if carry else state
 
     return layer(name, init, apply)
@@ -308,9 +316,8 @@ def _by_gate(weight: Initializer, key: Any, gates: int, shape: tuple[int, int], 
     return jnp.concatenate([weight(k, shape, dtype) for k in jax.random.split(key, gates)], 1)
 
 
-def _start(state: Any, carry: bool, x: Array, features: Any) -> Any:
-    """Return the state to start from, `features` with None for each number if nothing is carried."""
-    kind = type(features)
+def _start(state: Any, carry: bool, x: Array, kind: Any, features: tuple[int, ...]) -> Any:
+    """Return the state to start from, None in each place if nothing is carried."""
     if not carry:
         return kind(*(None for _ in features))
     if not isinstance(state, kind):

@@ -138,7 +138,7 @@ def _pair(x: Any) -> tuple[Any, Any]:
     """Return (source, target); raise unless they are sequences of ids of as many examples, none of them empty."""
     if not isinstance(x, tuple) or isinstance(x, Padded) or len(x) != 2:
         raise LayerError(f"{path()}: x is a {type(x).__name__}, wanted the pair (source, target).")
-    shapes = [getattr(unpad(each)[0], "shape", ()) for each in x]
+    shapes: list[tuple[int, ...]] = [getattr(unpad(each)[0], "shape", ()) for each in x]
     if any(len(shape) != 2 or shape[1] == 0 for shape in shapes) or shapes[0][0] != shapes[1][0]:
         raise LayerError(
             f"{path()}: source and target have shapes {shapes[0]} and {shapes[1]}, wanted ids (batch, time) of one "

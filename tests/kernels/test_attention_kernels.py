@@ -1,6 +1,7 @@
 """Attention's tiles: whatever their sizes, the same values and gradients; which keys they hold; what dropout draws."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -102,7 +103,8 @@ def test_memory_grows_with_the_keys_and_not_with_their_square():
             y, logs = attention.forward(q, k, v, attention.Modifiers(), None, scoring, Sizes(1, 1, 32))
             return attention.backward(q, k, v, attention.Modifiers(), None, y, logs, dy, scoring, Sizes(1, 1, 32))
 
-        return jax.jit(passes).lower(x, x, x, x).compile().memory_analysis().temp_size_in_bytes
+        told: Any = jax.jit(passes).lower(x, x, x, x).compile().memory_analysis()
+        return told.temp_size_in_bytes
 
     short, long = temporary(256), temporary(1024)
     assert long < 4.5 * short and long < 4 * 1024 * 1024  # one square alone would be 8 MiB

@@ -1,5 +1,7 @@
 """Attention as a layer: against loops over heads and positions, padding, memory, the cache, and what is refused."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,7 @@ X = np.random.default_rng(0).normal(size=(2, 5, 8)).astype(np.float32)
 MEMORY = np.random.default_rng(1).normal(size=(2, 4, 6)).astype(np.float32)
 
 
-def started(net, x=X):
+def started(net, x: Any = X):
     """Return (params, state) whose biases are not 0."""
     params, state = net.init(KEY, x)
     return jax.tree.map(lambda leaf: np.asarray(leaf + 0.3 if leaf.ndim == 1 else leaf), params), state

@@ -100,4 +100,4 @@ def test_what_is_no_layer():
     with pytest.raises(ValueError, match="lstm: projection = 0, wanted at least 1 feature, or None"):
         layers.lstm(3, projection=0)
     with pytest.raises(TypeError, match=r"reversed_time: inner is .* wanted a Layer; call it to make the layer"):
-        layers.bidirectional(layers.rnn(3), layers.rnn)
+        layers.bidirectional(layers.rnn(3), layers.rnn)  # pyright: ignore[reportArgumentType]

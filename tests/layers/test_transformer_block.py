@@ -1,5 +1,7 @@
 """The block of a transformer: what it is made of, in both orders of the norm; padding and memory; what is refused."""
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,7 @@ X = np.random.default_rng(0).normal(size=(2, 5, 8)).astype(np.float32)
 MEMORY = np.random.default_rng(1).normal(size=(2, 4, 6)).astype(np.float32)
 
 
-def block(norm="pre", **options):
+def block(norm: Literal["pre", "post"] = "pre", **options):
     return layers.transformer_block(2, hidden=10, norm=norm, **options)
 
 
@@ -98,7 +100,7 @@ def test_a_cache_is_the_state_of_the_attention():
 @pytest.mark.usefixtures("without_run_time_checks")
 def test_refused():
     with pytest.raises(ValueError, match="transformer_block: norm = 'before', wanted"):
-        block("before")
+        block("before")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="transformer_block: hidden = 0"):
         layers.transformer_block(2, hidden=0)
     with pytest.raises(layers.LayerError, match="transformer_block: got one sequence, wanted the pair"):

@@ -1,5 +1,7 @@
 """GPT: its start, its head, what it keeps, that rules alone make its gradient, and what is refused."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ from fnn.layers import Padded
 
 KEY = jax.random.key(0)
 IDS = jnp.asarray(np.random.default_rng(0).integers(0, 7, (2, 6)))
-QUICK = {"xla_backend_optimization_level": 0}
+QUICK: Any = {"xla_backend_optimization_level": 0}
 """Unoptimised code compiles in two thirds of the time."""
 
 
@@ -76,11 +78,11 @@ def test_recomputing_gives_the_same_with_less_memory():
         def loss(params, net=net, state=state):
             return rules.mean(rules.square(net.apply(params, state, ids, key=KEY, train=True)[0]))
 
-        programs.append(jax.jit(jax.value_and_grad(loss)).lower(params).compile(QUICK))
+        programs.append(jax.jit(jax.value_and_grad(loss)).lower(params).compile(compiler_options=QUICK))
         outcomes.append(programs[-1](params))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *outcomes)
     assert all(np.any(leaf) for leaf in jax.tree.leaves(outcomes[0][1]))
-    saved, again = (program.memory_analysis().temp_size_in_bytes for program in programs)
+    saved, again = (program.memory_analysis().temp_size_in_bytes for program in programs)  # pyright: ignore
     assert again < 0.5 * saved
 
 

@@ -1,5 +1,7 @@
 """Linear + cross-entropy in one is the two in turn, over chunks, and holds neither logits nor what nobody asks for."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -68,7 +70,7 @@ def test_float16_does_not_lose_the_gradient_of_a_mean_over_many_rows():
 
 
 def program(function, *arguments):
-    compiled = jax.jit(function).lower(*arguments).compile()
+    compiled: Any = jax.jit(function).lower(*arguments).compile()
     return compiled.cost_analysis()["flops"], compiled.memory_analysis().temp_size_in_bytes
 
 

@@ -1,5 +1,7 @@
 """The recurrent rules beside the table: padding, splitting a sequence, precision of the state, and errors."""
 
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -84,8 +86,11 @@ ERRORS = [
     (lambda: rules.lstm(X, W, U, projection=jnp.ones((3, 2))), r"lstm: projection has shape \(3, 2\), wanted \(hidden"),
     (lambda: rules.lstm(X, W, U, lengths=jnp.ones(2)), r"lstm: lengths are float32\[2\], wanted one integer for each"),
     (lambda: rules.lstm(X, W, U, lengths=jnp.ones(3, int)), r"lstm: lengths are int32\[3\], wanted one integer"),
-    (lambda: rules.rnn(X, W[:, :2], U[:, :2], activation="sigmoid"), r"rnn: activation = 'sigmoid', wanted 'tanh' or"),
-    (lambda: rules.gru(X, *GRU, reset="never"), r"gru: reset = 'never', wanted 'after' or 'before'"),
+    (
+        lambda: rules.rnn(X, W[:, :2], U[:, :2], activation=cast(Any, "sigmoid")),
+        r"rnn: activation = 'sigmoid', wanted 'tanh' or",
+    ),
+    (lambda: rules.gru(X, *GRU, reset=cast(Any, "never")), r"gru: reset = 'never', wanted 'after' or 'before'"),
     (lambda: rules.gru(X, *GRU, None, jnp.ones(2), reset="before"), r"gru: recurrent_b was given with reset='before'"),
     (lambda: rules.gru(X, *GRU, None, jnp.ones(3)), r"gru: recurrent_b has shape \(3,\), wanted \(hidden,\) = \(2,\)"),
     (lambda: rules.reverse_sequences(X, jnp.ones(3, int)), r"reverse_sequences: lengths are int32\[3\], wanted one"),
