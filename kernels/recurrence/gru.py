@@ -13,9 +13,9 @@ and with dh the cotangent of h' and a' that of a gate's argument,
     after:   r' = n' m r (1 - r),   dh = dh u + [R, U, N]·[r', u', n' r]
     before:  s = N·n',   r' = s h r (1 - r),   dh = dh u + s r + [R, U]·[r', u']
 
-What dh is multiplied by is made for all steps before the loop. Where a row has no step, u counts as 1 and the other
-factors as 0, which passes dh on. Sources: Cho et al. (2014), arXiv:1406.1078; the form after: Chetlur et al. (2014),
-arXiv:1410.0759, and the manual of cuDNN.
+What dh is multiplied by is made for all steps before the loop. Where a row has no step, dh is passed on, and every
+gate's cotangent is 0, whatever the state. Sources: Cho et al. (2014), arXiv:1406.1078; the form after: Chetlur et al.
+(2014), arXiv:1410.0759, and the manual of cuDNN.
 """
 
 import jax
@@ -59,10 +59,10 @@ def backward_after(
 ) -> tuple[Columns, Columns, State]:
     """Return dZ, the cotangent of the recurrent products, and dh0; h is the state before each step."""
     r, update, n = jnp.split(gates, 3, 1)
-    to_n = kept(valid, (1 - update) * (1 - n * n), 0)
-    to_u = kept(valid, (h - n) * update * (1 - update), 0)
+    to_n, to_u = (1 - update) * (1 - n * n), (h - n) * update * (1 - update)
     to_r = to_n * m * r * (1 - r)
-    factors = jnp.concatenate([to_r, to_u, to_n * r], 1)
+    to_r, to_u, to_n, to_p = (kept(valid, factor, 0) for factor in (to_r, to_u, to_n, to_n * r))
+    factors = jnp.concatenate([to_r, to_u, to_p], 1)
 
     def step(dh, inputs):
         dy, factors, update, valid = inputs
@@ -72,8 +72,7 @@ def backward_after(
 
     dh0, dh = lax.scan(step, dlast, (dy, factors, update, valid), reverse=True)
     dr, du = dh * to_r, dh * to_u
-    dn = dh * to_n
-    return jnp.concatenate([dr, du, dn], 1), jnp.concatenate([dr, du, dn * r], 1), dh0
+    return jnp.concatenate([dr, du, dh * to_n], 1), jnp.concatenate([dr, du, dh * to_p], 1), dh0
 
 
 @jax.jit
@@ -102,9 +101,8 @@ def backward_before(
     hidden = u.shape[0]
     of_gates, of_n = u[:, : 2 * hidden], u[:, 2 * hidden :]
     r, update, n = jnp.split(gates, 3, 1)
-    to_n = kept(valid, (1 - update) * (1 - n * n), 0)
-    to_u = kept(valid, (h - n) * update * (1 - update), 0)
-    to_r = h * r * (1 - r)
+    to_n, to_u, to_r = (1 - update) * (1 - n * n), (h - n) * update * (1 - update), h * r * (1 - r)
+    to_n, to_u, to_r, r = (kept(valid, factor, 0) for factor in (to_n, to_u, to_r, r))
 
     def step(dh, inputs):
         dy, to_r, to_u, to_n, update, r, valid = inputs
@@ -113,7 +111,7 @@ def backward_before(
         s = step_product(of_n, dn)
         dgates = jnp.concatenate([s * to_r, dh * to_u])
         passed = dh * update + s * r + step_product(of_gates, dgates)
-        return kept(valid, passed, dh), jnp.concatenate([dgates, dn])
+        return kept(valid, passed, dh), kept(valid, jnp.concatenate([dgates, dn]), 0)
 
     dh0, dz = lax.scan(step, dlast, (dy, to_r, to_u, to_n, update, r, valid), reverse=True)
     return dz, dh0

@@ -67,8 +67,7 @@ def study(name: str) -> dict[str, Any]:
         y = jax.eval_shape(forward, params, x, keys[0])
         draw = generator("cotangent " + name)
         dy = jax.tree.map(lambda leaf: np.asarray(draw.normal(size=leaf.shape)), y)
-        # Unoptimised code compiles in two thirds of the time.
-        compiled = jax.jit(program, compiler_options={"xla_backend_optimization_level": 0})
+        compiled = jax.jit(program)
         first, again = (compiled(x, *keys, dy) for _ in range(2))
         eager = forward(params, x, keys[0])
         return jax.device_get(first | {"again": again["layer"], "eager": eager})

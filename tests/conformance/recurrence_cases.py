@@ -118,7 +118,7 @@ RECURRENCE: list[Case] = [
     ),
     Case(rules.gru, "one step", (X1, W3, U3), {}, gru, length=8),
     Case(rules.gru, "after", (X4, W3, U3, B3, RECURRENT_B, H3, LENGTHS), {}, gru, length=24),
-    Case(rules.gru, "before", (X3, W3, U3, B3, None, H2), {"reset": "before"}, gru, length=24),
+    Case(rules.gru, "before", (X3, W3, U3, B3, None, H2, np.array([3, 1])), {"reset": "before"}, gru, length=24),
     Case(
         rules.normalised_lstm,
         "lengths",

@@ -17,8 +17,7 @@ OPERATIONS = 20  # of a step, each of which rounds once
 algorithms = pytest.mark.parametrize("name", ALGORITHMS)
 
 
-# Unoptimised code compiles in two thirds of the time.
-@functools.partial(jax.jit, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0})
+@functools.partial(jax.jit, static_argnums=0)
 def walk(make, params, grads, decay):
     """Return the parameters and the solution after each of the steps."""
     optimizer = make(weight_decay=decay)

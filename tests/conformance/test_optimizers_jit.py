@@ -23,8 +23,7 @@ def test_jit_is_eager_and_compiles_once_and_donates(name):
     tolerance = 20 * STEPS * coarsest * (ALGORITHMS[name].amplification if name in ALGORITHMS else 1)
     chex.clear_trace_counter()
     once = chex.assert_max_traces(optimizer.update, n=1)
-    # Unoptimised code compiles in two thirds of the time.
-    update = jax.jit(once, donate_argnums=0, compiler_options={"xla_backend_optimization_level": 0})
+    update = jax.jit(once, donate_argnums=0)
     returned = []
     for step in range(STEPS):
         given, g = state, jax.tree.map(lambda g, dtype: g.astype(dtype), random_tree(1 + step), dtypes)

@@ -27,8 +27,7 @@ def bowl(params):
     return sum(jax.tree.leaves(terms))
 
 
-# Unoptimised code compiles in two thirds of the time.
-@functools.partial(jax.jit, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0})
+@functools.partial(jax.jit, static_argnums=0)
 def descend(optimizer):
     def step(state, _):
         return optimizer.update(state, jax.grad(bowl)(optimizer.params(state)))[0], None

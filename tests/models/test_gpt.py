@@ -1,7 +1,5 @@
 """GPT: its start, its head, what it keeps, that rules alone make its gradient, and what is refused."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,8 +10,6 @@ from fnn.layers import Padded
 
 KEY = jax.random.key(0)
 IDS = jnp.asarray(np.random.default_rng(0).integers(0, 7, (2, 6)))
-QUICK: Any = {"xla_backend_optimization_level": 0}
-"""Unoptimised code compiles in two thirds of the time."""
 
 
 def gpt(**options):
@@ -45,7 +41,7 @@ def test_start_is_that_of_gpt2():
         np.testing.assert_allclose(w.std(), std, rtol=0.03)
     assert not any(np.any(b) for b in (block.attention.qkv.b, block.attention.out.b, block.up.b, block.down.b))
     assert params.head is None and not jax.tree.leaves(state)
-    logits, _ = jax.jit(net.apply, compiler_options=QUICK)(params, state, IDS)
+    logits, _ = jax.jit(net.apply)(params, state, IDS)
     assert abs(rules.softmax_cross_entropy(logits, IDS + 100) - np.log(500)) < 0.1
 
 
@@ -64,7 +60,7 @@ def test_the_loss_needs_no_logits():
     net, features = gpt(dropout=0.2), gpt(dropout=0.2, logits=False)
     params, state = net.init(KEY, IDS)
     losses = loss_of(net, state), loss_of(features, state, models.gpt_head)
-    want, got = (jax.jit(loss, compiler_options=QUICK)(params, KEY) for loss in losses)
+    want, got = (jax.jit(loss)(params, KEY) for loss in losses)
     np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
@@ -78,7 +74,7 @@ def test_recomputing_gives_the_same_with_less_memory():
         def loss(params, net=net, state=state):
             return rules.mean(rules.square(net.apply(params, state, ids, key=KEY, train=True)[0]))
 
-        programs.append(jax.jit(jax.value_and_grad(loss)).lower(params).compile(compiler_options=QUICK))
+        programs.append(jax.jit(jax.value_and_grad(loss)).lower(params).compile())
         outcomes.append(programs[-1](params))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *outcomes)
     assert all(np.any(leaf) for leaf in jax.tree.leaves(outcomes[0][1]))

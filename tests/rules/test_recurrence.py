@@ -52,6 +52,49 @@ def test_padding_does_not_count_even_nan(name):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1:2], b, atol=1e-6), last, last_short)
 
 
+def with_states(name):
+    """Return a function (params, states) of sequences of lengths 5, 2 and 0, and its params, each rule's fullest."""
+    draws = iter(jax.random.split(jax.random.key(6), 12))
+    x, lengths, gates = sequences(), jnp.array([5, 2, 0]), 4 if "lstm" in name else RULES[name][1]
+    static = {} if name not in RULES else RULES[name][2]
+    w, u, b = weights(gates)
+    if name == "normalised_lstm":
+        params = u, *(jax.random.normal(next(draws), (n,)) for n in (8, 2, 2))
+        return lambda params, states: rules.normalised_lstm(
+            x @ w, *params, h0=states[0], c0=states[1], lengths=lengths
+        ), params
+    if name == "lstm":
+        params = w, u, b, jax.random.normal(next(draws), (3, 2)), jax.random.normal(next(draws), (2, 2))
+
+        def run(params, states):
+            w, u, b, peepholes, projection = params
+            return rules.lstm(x, w, u, b, states[0], states[1], lengths, peepholes, projection)
+
+        return run, params
+    return lambda params, states: RULES[name][0](x, *params, h0=states[0], lengths=lengths, **static), (w, u, b)
+
+
+@pytest.mark.parametrize("name", [*RULES, "normalised_lstm"])
+@pytest.mark.parametrize("start", (np.nan, np.inf))
+def test_a_row_without_steps_may_start_from_anything(name, start):
+    """Its state comes back as it was, and its cotangent; the gradients of the weights do not see it."""
+    run, params = with_states(name)
+
+    @jax.jit
+    def results(params, states):
+        y, backward = jax.vjp(run, params, states)
+        return y, backward(jax.tree.map(jnp.ones_like, y))
+
+    states = [jax.random.normal(jax.random.key(n), (3, 2)) for n in range(2)]
+    ((y, last), (slopes, _)), ((y0, last0), (slopes0, _)) = (
+        results(params, [state.at[2].set(value) for state in states]) for value in (start, 1.0)
+    )
+    jax.tree.map(np.testing.assert_array_equal, (y, slopes), (y0, slopes0))
+    for state, state0 in zip(jax.tree.leaves(last), jax.tree.leaves(last0), strict=True):
+        np.testing.assert_array_equal(state[:2], state0[:2])
+        np.testing.assert_array_equal(state[2], start)
+
+
 @every_rule
 def test_a_sequence_in_two_parts_is_the_sequence(name):
     rule, gates, static = RULES[name]

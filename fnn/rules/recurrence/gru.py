@@ -93,7 +93,7 @@ def gru_backward(saved, dy):
         du, dc = linear.backward_weight(h, dp), linear.backward_bias(dp[:, :, 2 * hidden :])
     else:
         dz, dh0 = kernel.backward_before(h_columns, gates, u, valid, dy, wide(dlast).T)
-        dz, r = sequences.sequences(dz), sequences.sequences(gates[:, :hidden])
+        dz, r = sequences.sequences(dz), sequences.sequences(sequences.kept(valid, gates[:, :hidden], 0))
         of_gates = linear.backward_weight(h, dz[:, :, : 2 * hidden])
         of_n = linear.backward_weight(r * h, dz[:, :, 2 * hidden :])
         du, dc = jnp.concatenate([of_gates, of_n], 1), None

@@ -85,12 +85,14 @@ def lstm_backward(saved, dy):
     dlast = wide(dh).T, wide(dc).T
     dz, dh0, dc0, dh = kernel.backward(gates, c_before, c, u, valid, peepholes, projection, dy, *dlast)
     dpeepholes = dprojection = None
+    c_before, c, o = (sequences.kept(valid, a, 0) for a in (c_before, c, gates[:, 3 * hidden :]))
     if peepholes is not None:
         of_i, of_f, _, of_o = jnp.split(dz, 4, 1)
         dpeepholes = jnp.stack([(d * c).sum((0, 2)) for d, c in ((of_i, c_before), (of_f, c_before), (of_o, c))])
     if projection is not None:
-        m = gates[:, 3 * hidden :] * jnp.tanh(c)
-        dprojection = linear.backward_weight(sequences.sequences(m), sequences.sequences(sequences.kept(valid, dh, 0)))
+        dprojection = linear.backward_weight(
+            sequences.sequences(o * jnp.tanh(c)), sequences.sequences(sequences.kept(valid, dh, 0))
+        )
     dz = sequences.sequences(dz)
     dx, dw, db = sequences.input_gradients(x, w, dz, valid)
     return (
