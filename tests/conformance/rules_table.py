@@ -53,12 +53,12 @@ def richness(case: Case) -> int:
     return 4 * (sum(x is not None for x in case.arguments) + len(case.static)) + axes
 
 
-# The case of each rule that asks the most of it: the checker's properties are proved of it at each push, and of every
-# case by hand, with --deep. That every case is the textbook's, value and gradient, is asked at each push.
+# The case of each rule that asks the most of it.
 RICHEST: list[str] = list({case.rule.name: case.name for case in sorted(CASES.values(), key=richness)}.values())
 
 
 every_case = pytest.mark.parametrize("name", CASES)
+# The richest case of each rule; with --deep every case.
 richest_case = pytest.mark.parametrize(
     "name", [name if name in RICHEST else pytest.param(name, marks=pytest.mark.deep) for name in CASES]
 )

@@ -1,8 +1,8 @@
 """Every backward is the adjoint of forward mode."""
 
-from rules_table import prove, richest_case
+from rules_table import every_case, prove
 
 
-@richest_case
+@every_case
 def test_adjoint(name):
     prove(name, "adjoint")

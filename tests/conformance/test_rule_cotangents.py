@@ -1,8 +1,8 @@
 """Every cotangent is autodiff's of the plain forward, entry by entry."""
 
-from rules_table import prove, richest_case
+from rules_table import every_case, prove
 
 
-@richest_case
+@every_case
 def test_cotangents(name):
     prove(name, "cotangents")

@@ -1,8 +1,8 @@
 """Every rule holds at kinks, ties, poles and infinities."""
 
-from rules_table import prove, richest_case
+from rules_table import every_case, prove
 
 
-@richest_case
+@every_case
 def test_edges(name):
     prove(name, "edges")

@@ -1,8 +1,8 @@
 """Every backward is linear in the cotangent, from zero to the largest numbers."""
 
-from rules_table import prove, richest_case
+from rules_table import every_case, prove
 
 
-@richest_case
+@every_case
 def test_linearity(name):
     prove(name, "linearity")

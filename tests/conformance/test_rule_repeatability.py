@@ -1,8 +1,8 @@
 """Every rule gives the same bits again."""
 
-from rules_table import prove, richest_case
+from rules_table import every_case, prove
 
 
-@richest_case
+@every_case
 def test_repeatability(name):
     prove(name, "repeatability")

@@ -1,8 +1,8 @@
 """Every cotangent has its argument's tree, shape and dtype."""
 
-from rules_table import prove, richest_case
+from rules_table import every_case, prove
 
 
-@richest_case
+@every_case
 def test_structure(name):
     prove(name, "structure")

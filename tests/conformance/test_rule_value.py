@@ -1,8 +1,8 @@
 """Every rule's value is its plain forward's, differentiated or not."""
 
-from rules_table import prove, richest_case
+from rules_table import every_case, prove
 
 
-@richest_case
+@every_case
 def test_value(name):
     prove(name, "value")
