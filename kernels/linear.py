@@ -5,6 +5,8 @@ are the batch and are folded into one, so each product is a single matrix produc
 accumulate in float32 or wider (`preferred_element_type`) and are returned in the dtype of the array they belong to.
 """
 
+import math
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -32,9 +34,13 @@ def backward_input(
 def backward_weight(
     x: Float[Array, "*batch inputs"], dy: Float[Array, "*batch outputs"]
 ) -> Float[Array, "inputs outputs"]:
-    """Return dW = Xᵀ·dY, in the accumulation dtype."""
-    batch = tuple(range(x.ndim - 1))
-    return product(x, dy, (batch, batch))
+    """Return dW = Xᵀ·dY, in the accumulation dtype.
+
+    Of two matrices, for XLA would write Xᵀ down where more axes than one are contracted: 37 ms of the 520 of a small
+    transformer's step, whose X is widest where the activation goes out.
+    """
+    rows = math.prod(x.shape[:-1])
+    return product(x.reshape(rows, x.shape[-1]), dy.reshape(rows, dy.shape[-1]), ((0,), (0,)))
 
 
 def backward_bias(dy: Float[Array, "*batch outputs"]) -> Float[Array, " outputs"]:

@@ -124,8 +124,9 @@ def backward(
     problem = Problem.of(q, k, modifiers, key, scoring, sizes)
     q, k, v, y, dy = _alike(q, k, v, y, dy)
     dtype = wide_dtype(q.dtype)
-    q, y, dy = (_grouped(x, problem.shape) for x in (q, y, dy))
-    logs = logs.reshape(*_of_heads(problem.shape), problem.shape.queries, 1)
+    inner = (wide(dy) * wide(y)).sum(-1).swapaxes(1, 2)
+    q, dy = (_grouped(x, problem.shape) for x in (q, dy))
+    logs, inner = (x.reshape(*_of_heads(problem.shape), problem.shape.queries, 1) for x in (logs, inner))
 
     def heads(carry, part):
         ks, vs = _columns(k, part), _columns(v, part)
@@ -137,10 +138,10 @@ def backward(
             p = jnp.exp(s - _cut(logs, *_of_tile(logs, place)))
             dp = tiles.against(drows, _seen(vs, place))
             dp = dp if kept is None else dp * kept
-            inner = (wide(drows) * wide(_rows(y, place))).sum(-1, keepdims=True)
+            ds = p * (dp - _cut(inner, *_of_tile(inner, place)))
             # A masked key takes no part, not even in the NaN of a row.
-            ds = p * (dp - inner) if allowed is None else jnp.where(allowed, p * (dp - inner), 0)
-            dv = _add_seen(dv, tiles.over_queries(p if kept is None else p * kept, drows), place)
+            ds = ds if allowed is None else jnp.where(allowed, ds, 0)
+            dv = _add_columns(dv, tiles.over_queries(p if kept is None else p * kept, drows), place)
             if dbias is not None:
                 dbias = _accumulate(dbias, ds, place)
             if dslopes is not None:
@@ -149,18 +150,17 @@ def backward(
                 dslopes = _accumulate(dslopes, ds * tiles.distances(Modifiers(offset=offset), place, s), place)
             ds = ds if slope is None else ds * slope
             dq = _put_rows(dq, scoring.scale * tiles.over_keys(ds, _seen(ks, place)), place)
-            dk = _add_seen(dk, tiles.over_queries(ds, rows), place)
+            dk = _add_columns(dk, tiles.over_queries(ds, rows), place)
             return dq, dk, dv, dbias, dslopes
 
-        dq, dk, dv, *rest = carry
-        dks, dvs = jnp.zeros(ks.shape, dtype), jnp.zeros(vs.shape, dtype)
-        dq, dks, dvs, *rest = problem.over_queries(tile, (dq, dks, dvs, *rest), part)
-        return dq, _put_columns(dk, scoring.scale * dks, part), _put_columns(dv, dvs, part), *rest
+        return problem.over_queries(tile, carry, part)
 
-    arguments = (q, k, v, modifiers.bias, modifiers.slopes)
+    # Time stands innermost in dK and dV until all is added, as in the products that make them: see `over_queries`.
+    arguments = (q, k.transpose(0, 2, 3, 1), v.transpose(0, 2, 3, 1), modifiers.bias, modifiers.slopes)
     zeros = tuple(None if x is None else jnp.zeros(x.shape, dtype) for x in arguments)
-    dq, *others = problem.over_heads(heads, zeros)
-    return dq.reshape(*dq.shape[:2], -1, dq.shape[4]), *others
+    dq, dk, dv, *others = problem.over_heads(heads, zeros)
+    dk, dv = scoring.scale * dk.transpose(0, 3, 1, 2), dv.transpose(0, 3, 1, 2)
+    return dq.reshape(*dq.shape[:2], -1, dq.shape[4]), dk, dv, *others
 
 
 def _loop(step: Callable, carry: Any, count: int) -> Any:
@@ -205,20 +205,16 @@ def _columns(x: Array, place: Place) -> tiles.Columns:
     return _cut(x, starts, (batch, keys, heads, x.shape[3])).transpose(0, 2, 1, 3)
 
 
-def _put_columns(x: Array, columns: tiles.Columns, place: Place) -> Array:
-    return _put(x, columns.transpose(0, 2, 1, 3), (place.batch, 0, place.kv_head, 0))
-
-
 def _seen(columns: tiles.Columns, place: Place) -> Float[Array, "batch kv_heads seen features"]:
     """Return the columns that the queries of a tile may see."""
     return _cut(columns, (0, 0, place.key, 0), (*columns.shape[:2], place.size[3], columns.shape[3]))
 
 
-def _add_seen(
-    columns: tiles.Columns, part: Float[Array, "batch kv_heads seen features"], place: Place
-) -> tiles.Columns:
-    """Add to the columns that the queries of a tile may see."""
-    starts = (0, 0, place.key, 0)
+def _add_columns(
+    columns: Float[Array, "all kv_heads features keys"], part: Float[Array, "batch heads features seen"], place: Place
+) -> Array:
+    """Add to the columns that the queries of a tile may see, of the heads of its part."""
+    starts = (place.batch, place.kv_head, 0, place.key)
     return _put(columns, _cut(columns, starts, part.shape) + part, starts)
 
 

@@ -107,9 +107,12 @@ def over_keys(tile: Tile, columns: Columns) -> Rows:
     return rows.reshape(*tile.shape[:4], columns.shape[3])
 
 
-def over_queries(tile: Tile, rows: Rows) -> Columns:
-    """Return Σ over the queries, and the heads of the group, of the tile times the rows: Pᵀ·dO, dSᵀ·Q."""
-    return product(_folded(tile).astype(rows.dtype), _folded(rows), ((2,), (2,)), _BATCH)
+def over_queries(tile: Tile, rows: Rows) -> Float[Array, "batch kv_heads features keys"]:
+    """Return Σ over the queries, and the heads of the group, of the rows times the tile: (Pᵀ·dO)ᵀ, (dSᵀ·Q)ᵀ.
+
+    Transposed, for then the small operand is the one to be turned around before the product, and not the tile.
+    """
+    return product(_folded(rows), _folded(tile).astype(rows.dtype), ((2,), (2,)), _BATCH)
 
 
 def _kept(
