@@ -81,9 +81,9 @@ def values_and_gradients(
         da = None if head.class_weights is None else _class_sums(factors, t * cross_entropy.surprisal(z, norm, t))
         db = None if head.b is None else ds.sum(0)
         ds = ds.astype(x.dtype)
-        parts = Head(linear.backward_weight(x, ds), db, da)
-        sums = jax.tree.map(lambda total, part: total + part * largest, sums, parts)
-        return sums, (value, linear.product(ds, head.w, ((1,), (1,))) * largest)
+        db, da = jax.tree.map(lambda total, part: total + part * largest, sums[1:], (db, da))
+        dx = linear.product(ds, head.w, ((1,), (1,))) * largest
+        return Head(_plus_products(sums.w, x, ds, largest), db, da), (value, dx)
 
     none = jax.tree.map(lambda p: jnp.zeros(p.shape, wide_dtype(p.dtype)), head)
     sums, (value, dx) = _over_chunks(chunk, none, (x, targets, factors), head.w.shape[1])
@@ -118,6 +118,28 @@ def _costs(
     each = cross_entropy.surprisal(z, norm, row)
     mean = (each if row is None else row * each).mean(-1)
     return (1 - label_smoothing) * cost + label_smoothing * mean
+
+
+def _plus_products(dw: Float[Array, "features classes"], x: Array, ds: Array, scale) -> Float[Array, "features classes"]:
+    """Return dW + scale Xᵀ·dS, block by block of classes in place: the product of all is as large as dW itself.
+
+    The blocks are equal; the last may begin among classes that have been added, whose dS counts as 0 then.
+    """
+    classes = ds.shape[1]
+    blocks = -(-classes // 4096) if jax.default_backend() == "cpu" else 1
+    if blocks < 2:
+        return dw + linear.backward_weight(x, ds) * scale
+    size = -(-classes // blocks)
+
+    def add(block, dw):
+        first = jnp.minimum(block * size, classes - size)
+        part = lax.dynamic_slice_in_dim(ds, first, size, 1)
+        if blocks * size > classes:
+            part = jnp.where(first + jnp.arange(size, dtype=first.dtype) < block * size, 0, part)
+        total = lax.dynamic_slice_in_dim(dw, first, size, 1) + linear.backward_weight(x, part) * scale
+        return lax.dynamic_update_slice_in_dim(dw, total, first, 1)
+
+    return lax.fori_loop(0, blocks, add, dw)
 
 
 def _class_sums(factors: Rows, costs: Float[Array, "rows classes"]) -> Float[Array, " classes"]:
