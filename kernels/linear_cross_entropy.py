@@ -120,7 +120,9 @@ def _costs(
     return (1 - label_smoothing) * cost + label_smoothing * mean
 
 
-def _plus_products(dw: Float[Array, "features classes"], x: Array, ds: Array, scale) -> Float[Array, "features classes"]:
+def _plus_products(
+    dw: Float[Array, "features classes"], x: Array, ds: Array, scale
+) -> Float[Array, "features classes"]:
     """Return dW + scale Xᵀ·dS, block by block of classes in place: the product of all is as large as dW itself.
 
     The blocks are equal; the last may begin among classes that have been added, whose dS counts as 0 then.

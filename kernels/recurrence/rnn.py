@@ -1,9 +1,9 @@
-"""The loop of the simple recurrent network: h' = f(z + Uᵀ·h), f = tanh or relu.
+"""The loop of the simple recurrent network: h' = f(z + h·U + b), f = tanh or relu.
 
-Examples are columns. z: (time, hidden, batch), the input's product; u: (hidden, hidden); h0: (hidden, batch);
-h: (time, hidden, batch).
+z: (time, batch, hidden), the input's product; u: (hidden, hidden); b: (hidden,); h0: (batch, hidden);
+h: (time, batch, hidden).
 
-    dz = (dy + dh) f',   dh = U·dz,   f' = 1 - h², or 1 where h > 0
+    dz = (dy + dh) f',   dh = dz·Uᵀ,   f' = 1 - h², or 1 where h > 0
 
 dy is the cotangent of the step's output and dh that of its state from the steps after. Where a row has no step, f'
 is 0 and dh is passed on.
@@ -17,21 +17,21 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import Columns, State, Valid, kept, step_product
+from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, plus, step_product
 
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": lambda z: jnp.maximum(z, 0)}
 
 
 @partial(jax.jit, static_argnames="activation")
 def forward(
-    z: Columns, u: Float[Array, "hidden hidden"], h0: State, valid: Valid, activation: str
-) -> tuple[Columns, State]:
+    z: Steps, u: Float[Array, "hidden hidden"], b: Vector | None, h0: State, valid: Valid, activation: str
+) -> tuple[Steps, State]:
     """Return the state after each step, and the last one."""
-    f, transposed = ACTIVATIONS[activation], u.T
+    f = ACTIVATIONS[activation]
 
     def step(h, inputs):
         z, valid = inputs
-        h = kept(valid, f(z + step_product(transposed, h)), h)
+        h = kept(valid, f(plus(z, b) + step_product(h, u)), h)
         return h, h
 
     last, h = lax.scan(step, wide(h0), (z, valid))
@@ -40,22 +40,22 @@ def forward(
 
 @partial(jax.jit, static_argnames="activation")
 def backward(
-    h: Columns,
+    h: Steps,
     u: Float[Array, "hidden hidden"],
     valid: Valid,
-    dy: Columns,
+    dy: Steps,
     dlast: State,
     activation: str,
-) -> tuple[Columns, State]:
+) -> tuple[Steps, State]:
     """Return dZ and dh0, from the cotangents of the outputs and of the last state."""
     slope = 1 - h * h if activation == "tanh" else (h > 0).astype(h.dtype)
-    slope = kept(valid, slope, 0)
+    slope, transposed = kept(valid, slope, 0), u.T
 
     def step(dh, inputs):
         dy, slope, valid = inputs
         dh = dy + dh
         dz = dh * slope
-        return kept(valid, step_product(u, dz), dh), dz
+        return kept(valid, step_product(dz, transposed), dh), dz
 
     dh0, dz = lax.scan(step, dlast, (dy, slope, valid), reverse=True)
     return dz, dh0

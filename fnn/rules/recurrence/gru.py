@@ -65,16 +65,16 @@ def gru(
         raise ValueError("gru: recurrent_b was given with reset='before', where it adds to b; add it there.")
     if recurrent_b is not None and recurrent_b.shape != (hidden,):
         raise ValueError(f"gru: recurrent_b has shape {recurrent_b.shape}, wanted (hidden,) = ({hidden},).")
-    start = state_of("gru", "h0", h0, x, hidden).T
+    start = state_of("gru", "h0", h0, x, hidden)
     valid = sequences.valid_steps(lengths, x.shape[1])
-    z = sequences.input_products(sequences.masked(x, valid), w, b)
+    z = sequences.input_products(sequences.steps(x, valid), w)
     if reset == "after":
-        h, last, gates, m = kernel.forward_after(z, u, recurrent_b, start, valid)
+        h, last, gates, m = kernel.forward_after(z, u, b, recurrent_b, start, valid)
     else:
-        (h, last, gates), m = kernel.forward_before(z, u, start, valid), None
-    y = sequences.masked(sequences.sequences(h), valid).astype(x.dtype)
+        (h, last, gates), m = kernel.forward_before(z, u, b, start, valid), None
+    y = sequences.sequences(h, valid).astype(x.dtype)
     saved = (x, w, u, Static((b is not None, recurrent_b is not None)), h0, lengths, y, gates, m)
-    return (y, last.T.astype(x.dtype)), saved
+    return (y, last.astype(x.dtype)), saved
 
 
 @gru.backward
@@ -85,19 +85,17 @@ def gru_backward(saved, dy):
     hidden = u.shape[0]
     start = state_of("gru", "h0", h0, x, hidden)
     valid = sequences.valid_steps(lengths, x.shape[1])
-    h = sequences.before(y, start, valid)
-    h_columns, dy = sequences.columns(h), sequences.columns(sequences.masked(dy, valid))
+    h, dy = sequences.before(sequences.steps(y, None), start, valid), wide(sequences.steps(dy, valid))
     if m is not None:
-        dz, dp, dh0 = kernel.backward_after(h_columns, gates, m, u, valid, dy, wide(dlast).T)
-        dz, dp = sequences.sequences(dz), sequences.sequences(dp)
+        dz, dp, dh0 = kernel.backward_after(h, gates, m, u, valid, dy, wide(dlast))
         du, dc = linear.backward_weight(h, dp), linear.backward_bias(dp[:, :, 2 * hidden :])
     else:
-        dz, dh0 = kernel.backward_before(h_columns, gates, u, valid, dy, wide(dlast).T)
-        dz, r = sequences.sequences(dz), sequences.sequences(sequences.kept(valid, gates[:, :hidden], 0))
+        dz, dh0 = kernel.backward_before(h, gates, u, valid, dy, wide(dlast))
+        r = sequences.kept(valid, gates[:, :, :hidden], 0)
         of_gates = linear.backward_weight(h, dz[:, :, : 2 * hidden])
         of_n = linear.backward_weight(r * h, dz[:, :, 2 * hidden :])
         du, dc = jnp.concatenate([of_gates, of_n], 1), None
-    dx, dw, db = sequences.input_gradients(x, w, dz, valid)
+    dx, dw, db = sequences.input_gradients(sequences.steps(x, valid), w, dz, valid)
     has_b, has_recurrent_b = given.value
     return (
         dx,
@@ -105,6 +103,6 @@ def gru_backward(saved, dy):
         du,
         db if has_b else None,
         dc if has_recurrent_b else None,
-        None if h0 is None else dh0.T,
+        None if h0 is None else dh0,
         None,
     )

@@ -62,12 +62,12 @@ def lstm(
         raise ValueError(f"lstm: projection has shape {projection.shape}, wanted (hidden, outputs), hidden = {hidden}.")
     if peepholes is not None and peepholes.shape != (3, hidden):
         raise ValueError(f"lstm: peepholes have shape {peepholes.shape}, wanted (3, hidden) = (3, {hidden}).")
-    start = state_of("lstm", "h0", h0, x, outputs).T, state_of("lstm", "c0", c0, x, hidden).T
+    start = state_of("lstm", "h0", h0, x, outputs), state_of("lstm", "c0", c0, x, hidden)
     valid = sequences.valid_steps(lengths, x.shape[1])
-    z = sequences.input_products(sequences.masked(x, valid), w, b)
-    h, c, gates, *last = kernel.forward(z, u, *start, valid, peepholes, projection)
-    y = sequences.masked(sequences.sequences(h), valid).astype(x.dtype)
-    last_h, last_c = (state.T.astype(x.dtype) for state in last)
+    z = sequences.input_products(sequences.steps(x, valid), w)
+    h, c, gates, *last = kernel.forward(z, u, b, *start, valid, peepholes, projection)
+    y = sequences.sequences(h, valid).astype(x.dtype)
+    last_h, last_c = (state.astype(x.dtype) for state in last)
     saved = (x, w, u, Static(b is not None), h0, c0, lengths, peepholes, projection, y, c, gates)
     return (y, (last_h, last_c)), saved
 
@@ -77,31 +77,27 @@ def lstm_backward(saved, dy):
     """dA by the steps backwards; dX = dA·Wᵀ, dW = Xᵀ·dA, dU = Hᵀ·dA, db = Σ dA, dV = (O T)ᵀ·dH'."""
     x, w, u, has_bias, h0, c0, lengths, peepholes, projection, y, c, gates = saved
     dy, (dh, dc) = dy
-    hidden, outputs = c.shape[1], y.shape[2]
+    hidden, outputs = c.shape[2], y.shape[2]
     start = state_of("lstm", "h0", h0, x, outputs), state_of("lstm", "c0", c0, x, hidden)
     valid = sequences.valid_steps(lengths, x.shape[1])
-    c_before = kernel.before(c, start[1].T)
-    dy = sequences.columns(sequences.masked(dy, valid))
-    dlast = wide(dh).T, wide(dc).T
+    c_before = sequences.before(c, start[1], None)
+    dy, dlast = wide(sequences.steps(dy, valid)), (wide(dh), wide(dc))
     dz, dh0, dc0, dh = kernel.backward(gates, c_before, c, u, valid, peepholes, projection, dy, *dlast)
     dpeepholes = dprojection = None
-    c_before, c, o = (sequences.kept(valid, a, 0) for a in (c_before, c, gates[:, 3 * hidden :]))
+    c_before, c, o = (sequences.kept(valid, a, 0) for a in (c_before, c, gates[:, :, 3 * hidden :]))
     if peepholes is not None:
-        of_i, of_f, _, of_o = jnp.split(dz, 4, 1)
-        dpeepholes = jnp.stack([(d * c).sum((0, 2)) for d, c in ((of_i, c_before), (of_f, c_before), (of_o, c))])
+        of_i, of_f, _, of_o = jnp.split(dz, 4, 2)
+        dpeepholes = jnp.stack([(d * c).sum((0, 1)) for d, c in ((of_i, c_before), (of_f, c_before), (of_o, c))])
     if projection is not None:
-        dprojection = linear.backward_weight(
-            sequences.sequences(o * jnp.tanh(c)), sequences.sequences(sequences.kept(valid, dh, 0))
-        )
-    dz = sequences.sequences(dz)
-    dx, dw, db = sequences.input_gradients(x, w, dz, valid)
+        dprojection = linear.backward_weight(o * jnp.tanh(c), sequences.kept(valid, dh, 0))
+    dx, dw, db = sequences.input_gradients(sequences.steps(x, valid), w, dz, valid)
     return (
         dx,
         dw,
-        linear.backward_weight(sequences.before(y, start[0], valid), dz),
+        linear.backward_weight(sequences.before(sequences.steps(y, None), start[0], valid), dz),
         db if has_bias.value else None,
-        None if h0 is None else dh0.T,
-        None if c0 is None else dc0.T,
+        None if h0 is None else dh0,
+        None if c0 is None else dc0,
         None,
         dpeepholes,
         dprojection,

@@ -6,7 +6,6 @@ from fnn.kernels import linear
 from fnn.kernels.numerics import wide
 from fnn.kernels.recurrence import normalised_lstm as kernel
 from fnn.kernels.recurrence import sequences
-from fnn.kernels.recurrence.lstm import before
 from fnn.rule import rule
 from fnn.rules.normalisation.arguments import need_eps
 from fnn.rules.recurrence.arguments import need_sequences, need_weights, state_of
@@ -59,12 +58,12 @@ def normalised_lstm(
     ):
         if vector.shape != (size,):
             raise ValueError(f"normalised_lstm: {name} has shape {vector.shape}, wanted ({size},).")
-    start = (state_of("normalised_lstm", name, s, z, hidden).T for name, s in (("h0", h0), ("c0", c0)))
+    start = (state_of("normalised_lstm", name, s, z, hidden) for name, s in (("h0", h0), ("c0", c0)))
     valid = sequences.valid_steps(lengths, z.shape[1])
-    columns = sequences.columns(sequences.masked(z, valid))
-    h, c, gates, p, r, *last = kernel.forward(columns, u, scale, cell_scale, cell_offset, *start, valid, eps)
-    y = sequences.masked(sequences.sequences(h), valid).astype(z.dtype)
-    last_h, last_c = (state.T.astype(z.dtype) for state in last)
+    steps = wide(sequences.steps(z, valid))
+    h, c, gates, p, r, *last = kernel.forward(steps, u, scale, cell_scale, cell_offset, *start, valid, eps)
+    y = sequences.sequences(h, valid).astype(z.dtype)
+    last_h, last_c = (state.astype(z.dtype) for state in last)
     return (y, (last_h, last_c)), (u, scale, cell_scale, cell_offset, h0, c0, lengths, y, gates, c, p, r)
 
 
@@ -75,10 +74,10 @@ def normalised_lstm_backward(saved, dy, *, eps):
     dy, (dh, dc) = dy
     start, cell = (state_of("normalised_lstm", "h0 or c0", state, y, y.shape[2]) for state in (h0, c0))
     valid = sequences.valid_steps(lengths, y.shape[1])
-    dy = sequences.columns(sequences.masked(dy, valid))
+    dy = wide(sequences.steps(dy, valid))
     dz, dp, dh0, dc0, vectors = kernel.backward(
         gates,
-        before(c, cell.T),
+        sequences.before(c, cell, None),
         c,
         p,
         r,
@@ -88,10 +87,10 @@ def normalised_lstm_backward(saved, dy, *, eps):
         cell_offset,
         valid,
         dy,
-        wide(dh).T,
-        wide(dc).T,
+        wide(dh),
+        wide(dc),
         eps,
     )
-    du = linear.backward_weight(sequences.before(y, start, valid), sequences.sequences(dp))
-    dh0, dc0 = None if h0 is None else dh0.T, None if c0 is None else dc0.T
-    return sequences.sequences(dz), du, *vectors, dh0, dc0, None
+    du = linear.backward_weight(sequences.before(sequences.steps(y, None), start, valid), dp)
+    dh0, dc0 = None if h0 is None else dh0, None if c0 is None else dc0
+    return sequences.sequences(dz, None), du, *vectors, dh0, dc0, None

@@ -49,10 +49,10 @@ def rnn(
         raise ValueError(f"rnn: activation = {activation!r}, wanted 'tanh' or 'relu'.")
     start = state_of("rnn", "h0", h0, x, u.shape[0])
     valid = sequences.valid_steps(lengths, x.shape[1])
-    z = sequences.input_products(sequences.masked(x, valid), w, b)
-    h, last = kernel.forward(z, u, start.T, valid, activation)
-    y = sequences.masked(sequences.sequences(h), valid).astype(x.dtype)
-    return (y, last.T.astype(x.dtype)), (x, w, u, Static(b is not None), h0, lengths, y)
+    z = sequences.input_products(sequences.steps(x, valid), w)
+    h, last = kernel.forward(z, u, b, start, valid, activation)
+    y = sequences.sequences(h, valid).astype(x.dtype)
+    return (y, last.astype(x.dtype)), (x, w, u, Static(b is not None), h0, lengths, y)
 
 
 @rnn.backward
@@ -62,9 +62,8 @@ def rnn_backward(saved, dy, *, activation):
     dy, dlast = dy
     start = state_of("rnn", "h0", h0, x, u.shape[0])
     valid = sequences.valid_steps(lengths, x.shape[1])
-    dy = sequences.columns(sequences.masked(dy, valid))
-    dz, dh0 = kernel.backward(sequences.columns(y), u, valid, dy, wide(dlast).T, activation)
-    dz = sequences.sequences(dz)
-    dx, dw, db = sequences.input_gradients(x, w, dz, valid)
-    du = linear.backward_weight(sequences.before(y, start, valid), dz)
-    return dx, dw, du, db if has_bias.value else None, None if h0 is None else dh0.T, None
+    h, dy = wide(sequences.steps(y, None)), wide(sequences.steps(dy, valid))
+    dz, dh0 = kernel.backward(h, u, valid, dy, wide(dlast), activation)
+    dx, dw, db = sequences.input_gradients(sequences.steps(x, valid), w, dz, valid)
+    du = linear.backward_weight(sequences.before(h, start, valid), dz)
+    return dx, dw, du, db if has_bias.value else None, None if h0 is None else dh0, None
