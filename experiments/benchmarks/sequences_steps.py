@@ -1,7 +1,7 @@
 """Training steps of a transformer: fnn against Flax with Optax, and against PyTorch, from the same parameters.
 
-A step is one call of a compiled program that donates its state: GPT-2's blocks, the head tied to the tokens, mean
-cross-entropy over all positions, backward, AdamW.
+A step is the forward of GPT-2's blocks, the head tied to the tokens, mean cross-entropy over all positions, backward,
+AdamW.
 """
 
 import importlib
@@ -55,7 +55,7 @@ def compare(name: str, job: Job, rounds: int, limit: float, peers: bool) -> dict
         return rules.linear_cross_entropy(x, models.gpt_head(params), ids[:, 1:]), (state, {})
 
     optimizer = optim.adamw(RATE, weight_decay=DECAY)
-    programs = {"fnn": training_steps.fnn_program(loss, optimizer, params, state, ids)}
+    programs = training_steps.fnn_programs(loss, optimizer, params, state, ids)
     if peers and training_steps.has_flax():
         flax = importlib.import_module("experiments.benchmarks.sequences_flax")
         programs["flax"] = flax.program(job, leaves, ids)

@@ -1,6 +1,8 @@
 """Time the training steps of one network written in several libraries, from the same parameters.
 
-A step is one call of a compiled program that donates its state: forward, loss, backward, optimizer.
+A step is forward, loss, backward, optimizer. Each library makes it by one call of a compiled program that donates its
+state. fnn's `train.fit` runs many steps in one program, which also spares the system handing out a step's memory anew
+at each call; "fnn, 8 a call" is such a program.
 """
 
 import importlib.util
@@ -25,30 +27,36 @@ class Program(NamedTuple):
 
     state: Any
     step: Callable[[Any], tuple[Any, Any]]
-    """state -> (state, loss)."""
+    """state -> (state, loss), or the losses of all its steps."""
     compile_seconds: float | None = None
     """Of tracing and compiling."""
     temporary_megabytes: float | None = None
     """What a step needs besides its state and its batch."""
+    steps: int = 1
+    """Steps of one call."""
 
 
-def compile_step(step: Callable[..., tuple[Any, Any]], state: Any, batch: Any) -> Program:
+def compile_step(step: Callable[..., tuple[Any, Any]], state: Any, batch: Any, steps: int = 1) -> Program:
     """Compile ``step(state, batch) -> (state, loss)``, whose state is donated, and measure that."""
     began = time.perf_counter()
     compiled = jax.jit(step, donate_argnums=0).lower(state, batch).compile()
     seconds = time.perf_counter() - began
-    return Program(state, lambda state: compiled(state, batch), seconds, temporary(compiled))
+    return Program(state, lambda state: compiled(state, batch), seconds, temporary(compiled), steps)
 
 
-def fnn_program(loss: Any, optimizer: optim.Optimizer, params: Any, state: Any, batch: Any) -> Program:
-    """Return fnn's training step on one batch."""
-    one = train.step(loss, optimizer)
+def fnn_programs(loss: Any, optimizer: optim.Optimizer, params: Any, state: Any, batch: Any) -> dict[str, Program]:
+    """Return fnn's training step on one batch, and a program of eight."""
+    one, start = train.step(loss, optimizer), train.start(optimizer, params, state, jax.random.key(0))
 
     def step(state, batch):
         state, metrics = one(state, batch)
         return state, metrics["loss"]
 
-    return compile_step(step, train.start(optimizer, params, state, jax.random.key(0)), batch)
+    def several(state, batch):
+        return jax.lax.scan(lambda state, _: step(state, batch), state, None, length=8)
+
+    again = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), start)  # for each program donates its own
+    return {"fnn": compile_step(step, start, batch), "fnn, 8 a call": compile_step(several, again, batch, 8)}
 
 
 def has_flax() -> bool:
@@ -73,7 +81,8 @@ def compare(
     states = {key: program.state for key, program in programs.items()}
     steps = {key: lambda state, step=program.step: step(state)[0] for key, program in programs.items()}
     times = interleave(steps, states, rounds, seconds=seconds)
-    ratios = {key: ratio(times, "fnn", key) for key in programs if key != "fnn"}
+    times = {key: [time / programs[key].steps for time in values] for key, values in times.items()}
+    ratios = {key: ratio(times, "fnn", key) for key in programs if not key.startswith("fnn")}
     if torch is not None and timed is not None:
         losses["torch"] = first_losses(torch)
         times["torch"] = timed(lambda: torch.step(None), rounds)
@@ -92,7 +101,7 @@ def first_losses(program: Program) -> list[float]:
     """Return the losses of the first two steps, of a copy of the state."""
     state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), program.state)
     state, first = program.step(state)
-    return [float(first), float(program.step(state)[1])]
+    return [float(loss) for loss in jnp.append(first, program.step(state)[1])[:2]]
 
 
 def need_equal_losses(name: str, losses: dict[str, list[float]]) -> None:

@@ -1,6 +1,6 @@
 """Training steps of LeNet-5 and ResNet-18: fnn against Flax with Optax, and against PyTorch, from the same parameters.
 
-A step is one call of a jitted program that donates its state: forward with batch statistics, softmax cross-entropy,
+A step is the forward with batch statistics, softmax cross-entropy,
 backward, stochastic gradient descent with momentum.
 """
 
@@ -54,7 +54,7 @@ def compare(name: str, job: Job, rounds: int, limit: float, peers: bool) -> dict
 
     batch = (jnp.asarray(x), jnp.asarray(labels))
     optimizer = optim.momentum(RATE, mu=MOMENTUM)
-    programs = {"fnn": training_steps.fnn_program(loss_of(job.net), optimizer, params, state, batch)}
+    programs = training_steps.fnn_programs(loss_of(job.net), optimizer, params, state, batch)
     if peers and training_steps.has_flax():
         flax = importlib.import_module("experiments.benchmarks.vision_flax")
         programs["flax"] = flax.program(flax.NETWORKS[name](job.classes), leaves, x, labels)
