@@ -10,18 +10,18 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # on a GPU, whi
 import jax
 import jaxtyping
 import pytest
-from jaxtyping import install_import_hook
+import typecheck
 
-install_import_hook("fnn", "typecheck.checked")  # fnn imports its parts on first use, so all of it passes here
+jaxtyping.jaxtyped = typecheck.jaxtyped  # what the hook's code calls
+jaxtyping.install_import_hook("fnn", "typecheck.checked")  # fnn imports its parts on first use: all pass here
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 8)  # for what is sharded; all else runs on the first
 gc.set_threshold(200_000, 50, 100)  # traced programs make a large heap; looking through it took a fifth of the time
-# What XLA compiled in an earlier run is read from there: a second run of the suite takes half of the time.
+# What XLA compiled in an earlier run is read from there, if that took it longer than reading and writing do.
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".pytest_cache" / "compiled"))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
 
 
 def pytest_addoption(parser):

@@ -1,7 +1,6 @@
 """Training steps of LeNet-5 and ResNet-18: fnn against Flax with Optax, and against PyTorch, from the same parameters.
 
-A step is the forward with batch statistics, softmax cross-entropy,
-backward, stochastic gradient descent with momentum.
+A step is the forward with batch statistics, softmax cross-entropy, backward, stochastic gradient descent with momentum.
 """
 
 import importlib
