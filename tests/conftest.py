@@ -32,7 +32,9 @@ CONFORMANCE = Path(__file__).parent / "conformance"
 
 # Compiling is most of the suite's time, and code that is not optimised compiles in half of it. What is asked of the
 # numbers is the same; with --deep, and in the benchmarks, which compare before they time, code is what users get.
-UNOPTIMISED = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+UNOPTIMISED = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
 
 
 def pytest_configure(config):
