@@ -66,6 +66,7 @@ def on_rows() -> dict[str, tuple[tuple, dict[str, Any]]]:
     labels, distributions = integers(FEATURES, BATCH), jax.nn.softmax(x)
     tokens, experts = real(BATCH, FEATURES), integers(4, BATCH, 2)
     return {
+        "balance_loss": ((x, experts), {}),
         "bilinear": ((x, y, real(FEATURES, FEATURES, 3), real(3)), {}),
         "binary_cross_entropy": ((probabilities, probabilities), {}),
         "combine": ((real(4, BATCH, FEATURES), positive(BATCH, 2), experts), {}),
