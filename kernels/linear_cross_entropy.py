@@ -51,6 +51,11 @@ def chunk_rows(rows: int, classes: int) -> int:
     return max(-(-rows // max(chunks, 1)), 1)
 
 
+def class_blocks(classes: int) -> int:
+    """Return by how many blocks of classes a chunk's dW is added: of 4096 on a CPU, whose caches hold a part of dW."""
+    return -(-classes // 4096) if jax.default_backend() == "cpu" else 1
+
+
 def values(x: Float[Array, "rows features"], head: Head, targets: Integer[Array, " rows"], options: Options) -> Rows:
     """Return ℓ; a target that is no class counts as none."""
 
@@ -128,7 +133,7 @@ def _plus_products(
     The blocks are equal; the last may begin among classes that have been added, whose dS counts as 0 then.
     """
     classes = ds.shape[1]
-    blocks = -(-classes // 4096) if jax.default_backend() == "cpu" else 1
+    blocks = class_blocks(classes)
     if blocks < 2:
         return dw + linear.backward_weight(x, ds) * scale
     size = -(-classes // blocks)

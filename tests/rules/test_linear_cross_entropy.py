@@ -25,7 +25,9 @@ def composed(x, w, targets, weights, b, class_weights, *, soft_cap, **options):
 
 @pytest.fixture
 def three_chunks(monkeypatch):
+    """Chunks of four rows, and three blocks of classes, of which the last begins within the one before it."""
     monkeypatch.setattr(kernel, "chunk_rows", lambda rows, classes: 4)
+    monkeypatch.setattr(kernel, "class_blocks", lambda classes: 3)
 
 
 @pytest.mark.parametrize(
