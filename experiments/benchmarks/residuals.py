@@ -64,7 +64,7 @@ def on_rows() -> dict[str, tuple[tuple, dict[str, Any]]]:
     """Return the arguments of the rules of rows that want others than arrays of (BATCH, FEATURES)."""
     x, y, probabilities = real(BATCH, FEATURES), real(BATCH, FEATURES), positive(BATCH, FEATURES)
     labels, distributions = integers(FEATURES, BATCH), jax.nn.softmax(x)
-    tokens, experts = real(BATCH, FEATURES), integers(4, BATCH, 2)
+    experts = integers(4, BATCH, 2)
     return {
         "balance_loss": ((x, experts), {}),
         "bilinear": ((x, y, real(FEATURES, FEATURES, 3), real(3)), {}),
@@ -72,7 +72,7 @@ def on_rows() -> dict[str, tuple[tuple, dict[str, Any]]]:
         "combine": ((real(4, BATCH, FEATURES), positive(BATCH, 2), experts), {}),
         "concatenate": (((x, y),), {"axis": 1}),
         "cross_entropy": ((distributions, distributions), {}),
-        "dispatch": ((tokens, experts), {"num_experts": 4, "capacity": BATCH}),
+        "dispatch": ((x, experts), {"num_experts": 4, "capacity": BATCH}),
         "dropout": ((x, jax.random.key(0)), {"rate": 0.5}),
         "embedding": ((integers(FEATURES, BATCH), real(FEATURES, FEATURES)), {}),
         "gaussian_nll": ((x, y, probabilities), {}),
