@@ -31,7 +31,7 @@ def backward(
 ) -> Float[Array, "vocabulary features"]:
     """Return dW in the accumulation dtype, its row `padding_id` zero.
 
-    Time over the scatter's, which is also what autodiff does (float32, two cores Zen 4):
+    Time over the scatter's (float32, two cores Zen 4):
 
                                      scatter     product     sorted
         4096 ids into (65, 128)        1            8          19
@@ -52,8 +52,14 @@ def backward(
 
 
 def by_scatter(ids: Integer[Array, " n"], dy: Float[Array, "n features"], vocabulary: int) -> Array:
-    """Return the sums by adding row after row to a table; ids at or past the vocabulary are dropped."""
-    return jnp.zeros((vocabulary, dy.shape[1]), dy.dtype).at[ids].add(dy, mode="drop")
+    """Return the sums by adding row after row to a table; ids at or past the vocabulary are dropped.
+
+    A row is written as the window (1, features) that XLA adds in the end: of dY with one axis less it makes a copy
+    first, a quarter of the time.
+    """
+    windows = lax.ScatterDimensionNumbers((1, 2), (), (0,))
+    zeros = jnp.zeros((vocabulary, dy.shape[1]), dy.dtype)
+    return lax.scatter_add(zeros, ids[:, None], dy[:, None], windows, mode="drop")
 
 
 def by_product(ids: Integer[Array, " n"], dy: Float[Array, "n features"], vocabulary: int) -> Array:
