@@ -102,9 +102,10 @@ def fit(
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a picture twice, as path.png to look at and as path.svg to print."""
-    for suffix in (".png", ".svg"):
-        figure.savefig(path.with_suffix(suffix))
+    """Write a picture twice, as path.png to look at and as path.svg to print, laid out once."""
+    figure.savefig(path.with_suffix(".png"))
+    figure.set_layout_engine("none")
+    figure.savefig(path.with_suffix(".svg"))
 
 
 def key(seed: int) -> jax.Array:
