@@ -10,7 +10,7 @@ A rotation is linear and orthogonal, so its adjoint turns back, by -θ. Angles a
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from fnn.kernels.numerics import wide, wide_dtype
+from fnn.kernels.numerics import made_once, wide, wide_dtype
 
 
 def turn(
@@ -38,7 +38,7 @@ def _angles(positions: Array, features: int, base: float, dtype) -> tuple[Array,
     speeds = jnp.asarray(base, dtype) ** -exponents
     positions = positions.astype(dtype).reshape(-1, positions.shape[-1], 1, 1)
     angles = positions * speeds[None, None, None]
-    return jnp.cos(angles), jnp.sin(angles)
+    return made_once(jnp.cos(angles), 1), made_once(jnp.sin(angles), 1)
 
 
 def _pairs(x: Array, interleaved: bool) -> tuple[Array, Array]:

@@ -241,7 +241,7 @@ def field(scale: float = 1.0) -> list[Case]:
         attention("attention, window 128", heads, window=min(128, n(1024)), goal=0.15),
         attention("attention, 8 heads on 2", heads, kv_heads=2, goal=0.3),
         attention("attention, ALiBi", (n(2), n(1024), 8, 64), slopes=True, goal=0.4),
-        rotary("rotary positions", heads, goal=1.0),
+        rotary("rotary positions", heads, goal=0.4),
         linear_cross_entropy("linear + cross-entropy", (n(1024), 256), n(32000), goal=0.85, memory_goal=0.2),
         linear_cross_entropy("linear + cross-entropy, 65", (n(4096), 192), 65, goal=1.0),
         recurrence("LSTM", "lstm", (n(32), n(100), 128), 256, goal=0.7),

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from fnn import initializers, rules
-from fnn.kernels.numerics import wide_dtype
+from fnn.kernels.numerics import made_once, wide_dtype
 from fnn.layers.layer import Layer, layer, need_features, need_params
 from fnn.layers.padded import like, unpad
 from fnn.layers.scope import LayerError, path
@@ -103,7 +103,7 @@ def sinusoidal_positions(*, base: float = 10000.0, carry: bool = False) -> Layer
 def _waves(positions: Int[Array, " time"], features: int, base: float, dtype) -> Float[Array, "time features"]:
     speeds = float(base) ** (-2.0 * (np.arange(features) // 2) / max(features, 1))
     angles = positions.astype(dtype)[:, None] * jnp.asarray(speeds, dtype)[None, :]
-    return jnp.where((np.arange(features) % 2 == 0)[None, :], jnp.sin(angles), jnp.cos(angles))
+    return made_once(jnp.where((np.arange(features) % 2 == 0)[None, :], jnp.sin(angles), jnp.cos(angles)), 0)
 
 
 def _start(carry: bool) -> Any:
