@@ -90,15 +90,18 @@ def compare(
     steps = {key: lambda state, step=program.step: step(state)[0] for key, program in programs.items()}
     times = interleave(steps, states, rounds, seconds=seconds)
     times = {key: [time / programs[key].steps for time in values] for key, values in times.items()}
-    ratios = {key: ratio(times, "fnn", key) for key in programs if not key.startswith("fnn")}
+    ours = {"ratios": "fnn", "ratios_of_eight": "fnn, 8 a call"}
+    peers = [key for key in programs if not key.startswith("fnn")]
+    ratios = {name: {peer: ratio(times, own, peer) for peer in peers} for name, own in ours.items()}
     if torch is not None and timed is not None:
         losses["torch"] = first_losses(torch)
         times["torch"] = timed(lambda: torch.step(None), rounds)
-        ratios["torch"] = min(times["fnn"]) / min(times["torch"])
+        for name, own in ours.items():
+            ratios[name]["torch"] = min(times[own]) / min(times["torch"])
     need_equal_losses(name, losses)
     return {
         "milliseconds": {key: 1000 * median(values) for key, values in times.items()},
-        "ratios": {key: round(value, 3) for key, value in ratios.items()},
+        **{name: {peer: round(value, 3) for peer, value in row.items()} for name, row in ratios.items()},
         "compile_seconds": {key: round(program.compile_seconds or 0.0, 2) for key, program in programs.items()},
         "temporary_megabytes": {key: round(program.temporary_megabytes or 0.0, 1) for key, program in programs.items()},
         "first_losses": losses,
@@ -129,11 +132,12 @@ def need_equal_losses(name: str, losses: dict[str, list[float]]) -> None:
 
 def show(found: dict[str, dict[str, Any]]) -> None:
     """Print the rows of `compare`, by the names of the jobs."""
-    heads = ("network", "program", "ms", "fnn / program", "compilation, s", "temporary, MB")
+    heads = ("network", "program", "ms", "fnn / it", "8 a call / it", "compilation, s", "temporary, MB")
+    columns = ("ratios", "ratios_of_eight", "compile_seconds", "temporary_megabytes")
     table = Table(*heads, title="training steps, float32", title_justify="left", box=box.SIMPLE_HEAD)
     for name, row in found.items():
         for program, milliseconds in row["milliseconds"].items():
-            values = [row[key].get(program) for key in ("ratios", "compile_seconds", "temporary_megabytes")]
+            values = [row[column].get(program) for column in columns]
             cells = ("" if value is None else f"{value:.2f}" for value in (milliseconds, *values))
             table.add_row(name, program, *cells)
     console.print(table)
