@@ -57,8 +57,10 @@ def by_scatter(ids: Integer[Array, " n"], dy: Float[Array, "n features"], vocabu
     A row is written as the window (1, features) that XLA adds in the end: of dY with one axis less it makes a copy
     first, a quarter of the time.
     """
-    windows = lax.ScatterDimensionNumbers((1, 2), (), (0,))
     zeros = jnp.zeros((vocabulary, dy.shape[1]), dy.dtype)
+    if vocabulary == 0:
+        return zeros  # which has no room for a window
+    windows = lax.ScatterDimensionNumbers((1, 2), (), (0,))
     return lax.scatter_add(zeros, ids[:, None], dy[:, None], windows, mode="drop")
 
 

@@ -15,14 +15,16 @@ IDS = jnp.array([[1, 3, 1], [0, 1, 3]])
 
 @pytest.mark.parametrize("form", [kernel.by_scatter, kernel.by_product, kernel.by_sorting])
 @pytest.mark.parametrize("count", [0, 1, 97])
-def test_the_forms_of_the_gradient_agree(form, count):
+@pytest.mark.parametrize(("vocabulary", "features"), [(11, 2), (1, 3), (0, 2), (3, 0)])
+def test_the_forms_of_the_gradient_agree(form, count, vocabulary, features):
     draw = np.random.default_rng(count)
-    ids, dy = draw.integers(0, 12, size=count), draw.normal(size=(count, 2)).astype(np.float32)
-    want = np.zeros((11, 2))
+    ids = draw.integers(0, vocabulary + 1, size=count)
+    dy = draw.normal(size=(count, features)).astype(np.float32)
+    want = np.zeros((vocabulary, features))
     for i, row in zip(ids, dy, strict=True):
-        if i < 11:
+        if i < vocabulary:
             want[i] += row
-    got = jax.jit(form, static_argnums=2)(jnp.asarray(ids, jnp.int32), jnp.asarray(dy), 11)
+    got = jax.jit(form, static_argnums=2)(jnp.asarray(ids, jnp.int32), jnp.asarray(dy), vocabulary)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
