@@ -1,5 +1,8 @@
-"""The one dtype policy: compute and accumulate in float32 or wider, return in the caller's dtype; and `made_once`."""
+"""The one dtype policy, compute in float32 or wider and return the caller's dtype; and what XLA must not undo."""
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -24,3 +27,26 @@ def made_once(x: Array, axis: int) -> Array:
     `axis`, is not fused so. (An `optimization_barrier` is gone on a CPU before XLA fuses.)
     """
     return jnp.take(x, jnp.arange(x.shape[axis]), axis=axis)
+
+
+def held_until(x: Any, signal: Any) -> Any:
+    """Return x, a pytree, such that XLA neither reads it before `signal` is there nor merges what is made of it.
+
+    What is computed of x here stays apart from the same computed of x elsewhere, so the backward that computes again
+    what the forward has forgotten does compute it again. An `optimization_barrier` says so too, but on a CPU it is
+    gone before XLA looks for common subexpressions. There x is selected by a condition that holds whatever the signal,
+    (int(s) | 1) ≠ 0 of one number s of it, which XLA does not find out. The select is fused into what reads x.
+    """
+    numbers = [leaf for leaf in jax.tree.leaves(signal) if jnp.issubdtype(leaf.dtype, jnp.inexact) and leaf.size]
+    if not numbers:
+        return x
+
+    def select(x, s):
+        holds = jax.lax.convert_element_type(s, jnp.int32) | 1 != 0
+        return jax.tree.map(lambda leaf: jnp.where(holds, leaf, jnp.zeros_like(leaf)), x)
+
+    def wait(x, s):
+        return jax.lax.optimization_barrier((x, s))[0]
+
+    s = jnp.real(numbers[0][(0,) * numbers[0].ndim])
+    return jax.lax.platform_dependent(x, s, cpu=select, default=wait)

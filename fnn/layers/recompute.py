@@ -1,11 +1,23 @@
-"""Save or recompute: a layer whose backward runs its forward again instead of keeping its activations."""
+"""Save or recompute: a layer whose backward runs its forward again instead of keeping its activations.
+
+    forward     Y = f(X)
+    backward    X' = X, not before dY is there;   dX = dY·∂f/∂X at X'
+
+X is all that the inner layer is given: its input, its params and state, its key. That is what is kept, and it is there
+anyway. The backward runs f's forward again, with what that keeps, and pulls dY through it by the layers' own rules. X'
+in place of X is what stops XLA from merging the second run with the first, and so from keeping all that was to be
+forgotten.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.core
 
+from fnn.kernels.numerics import held_until
 from fnn.layers.layer import Layer, layer
+from fnn.rule import rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +32,28 @@ class Recompute:
         def forward(params, state, x, key):
             return self.inner.apply(params, state, x, key=key, train=train)
 
-        return jax.checkpoint(forward)(params, state, x, key)
+        # Traced once, here, where the layer stands: so its errors and observers know its path, and arrays that it has
+        # from elsewhere, such as a scale that is trained, become arguments and get their cotangents.
+        program, shapes = jax.make_jaxpr(forward, return_shape=True)(params, state, x, key)
+        leaves = _run_again(program.consts, params, state, x, key, program=program.jaxpr)
+        return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+
+
+@rule
+def _run_again(constants, params, state, x, key, *, program):
+    """Return the outputs of a jaxpr; keep what it is given."""
+    leaves = jax.core.eval_jaxpr(program, constants, *jax.tree.leaves((params, state, x, key)))
+    return leaves, (constants, params, state, x, key)
+
+
+@_run_again.backward
+def _run_again_backward(kept, dy, *, program):
+    constants, params, state, x, key = kept
+
+    def run(*given):
+        return _run_again.plain(*given, program=program)
+
+    return jax.vjp(run, constants, params, state, held_until(x, dy), key)[1](dy)
 
 
 def recompute(inner: Layer) -> Layer:
@@ -33,8 +66,8 @@ def recompute(inner: Layer) -> Layer:
     What the backward does not need is not computed again: of an inner ``serial(batch_norm, relu, conv)`` only what
     is elementwise, for the product's own output is never asked for.
 
-    On a CPU, XLA removes the barrier between the two runs and merges them again (jaxlib 0.10.2), so there a step takes
-    no less memory, unless the block stands inside `repeat`, whose loops keep the runs apart.
+    It is `jax.checkpoint` but for CPUs, where XLA removes the barrier between the two runs and merges them again
+    (jaxlib 0.10.2), so that a step takes no less memory. Here it does.
 
     Source: Chen et al. (2016), "Training deep nets with sublinear memory cost", arXiv:1604.06174.
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import fnn
 from fnn import layers
 from fnn.check import residual_bytes
 
@@ -49,6 +50,47 @@ def test_kept_is_the_input_and_the_key():
     saved, again = (residual_bytes(apply(net), x, key) for net in (BLOCK, layers.recompute(BLOCK)))
     weights = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
     assert x.size * 4 <= again.total <= x.size * 4 + weights + 100 < saved.total / 2
+
+
+def test_the_compiled_program_keeps_less():
+    """XLA merges the second run with the first where it can, and the memory is that of the layers themselves."""
+    block = layers.serial(*4 * [layers.residual(layers.serial(layers.dense(16), layers.tanh()))])
+    x, depth = jax.ShapeDtypeStruct((1000, 16), jnp.float32), 5
+
+    def temporaries(block):
+        net = layers.serial(*depth * [block])
+        params, state = net.init(KEY, x)
+        analysis = jax.jit(jax.grad(loss(net, state))).lower(params, x).compile().memory_analysis()
+        assert analysis is not None
+        return analysis.temp_size_in_bytes / x.size / 4
+
+    saved, again = temporaries(block), temporaries(layers.recompute(block))
+    assert saved >= 4 * depth  # what each tanh keeps
+    assert again <= saved - 3 * depth + 4
+
+
+def test_what_a_layer_has_from_elsewhere_gets_its_cotangent():
+    """A scale that the layer closes over is trained as well, also where it is one of many."""
+
+    def total(wrap):
+        def run(x, scale):
+            net = wrap(layers.stateless("scaled", lambda x: jnp.tanh(scale * x)))
+            return (net.apply((), (), x)[0] ** 2).sum()
+
+        return run
+
+    scales = jnp.array([0.5, 2.0])
+    for each, given in ((lambda f: f, (X, scales[0])), (lambda f: jax.vmap(f, (None, 0)), (X, scales))):
+        want, got = (each(jax.grad(total(wrap), (0, 1)))(*given) for wrap in (lambda net: net, layers.recompute))
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), got, want)
+
+
+def test_forward_mode_passes_as_through_the_inner_layer():
+    net = layers.recompute(layers.serial(layers.dense(6), layers.tanh()))
+    params, state = net.init(KEY, X)
+    with fnn.autodiff():
+        y, dy = jax.jvp(lambda x: net.apply(params, state, x)[0], (X,), (np.ones_like(X),))
+    np.testing.assert_allclose(dy, np.asarray(1 - y**2) * np.asarray(params[0].w).sum(0), rtol=1e-4, atol=1e-5)
 
 
 def test_state_is_threaded():
