@@ -6,7 +6,6 @@ AdamW.
 
 import importlib
 import importlib.util
-import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -68,7 +67,5 @@ def compare(name: str, job: Job, rounds: int, limit: float, peers: bool) -> dict
 
 def in_order(params: Any) -> list[np.ndarray]:
     """Return the parameters in the order in which the network uses them, block by block."""
-    depth = len(jax.tree.leaves(params.blocks)[0])
-    blocks = [jax.tree.leaves(jax.tree.map(lambda leaf, n=n: leaf[n], params.blocks)) for n in range(depth)]
-    leaves = [params.embedding.w, params.positions.w, *itertools.chain(*blocks), *jax.tree.leaves(params.norm)]
+    leaves = jax.tree.leaves((params.embedding, params.positions, params.blocks, params.norm))
     return [np.asarray(leaf) for leaf in leaves]

@@ -86,8 +86,9 @@ def encoder_decoder(
     options = {"hidden": hidden, "norm": norm, "activation": activation, "dropout": dropout}
     block = layers.transformer_block(heads, **options)
     decoding = layers.transformer_block(heads, causal=True, cross=True, cache=cache, **options)
-    encode = layers.repeat(block, depth, recompute=recompute)
-    decode = layers.repeat(decoding, depth, recompute=recompute)
+    encode, decode = (
+        layers.serial(*[layers.recompute(each) if recompute else each] * depth) for each in (block, decoding)
+    )
     start = initializers.gaussian(1 / math.sqrt(width))
     embed_source = layers.embedding(source_vocabulary, width, weight=start)
     embed_target = layers.embedding(target_vocabulary, width, weight=start)
@@ -121,7 +122,7 @@ def encoder_decoder(
 
         with scope("encoder"):
             x, _ = embedded(embed_source, place_source, params.source, (), source, 0)
-            x, _ = encode.apply(params.encoder, (), x, key=fold(key, 1), train=train)
+            x, _ = encode.apply(params.encoder, ((),) * depth, x, key=fold(key, 1), train=train)
             memory, _ = last.apply(params.encoder_norm, (), x)
         with scope("decoder"):
             x, positions = embedded(embed_target, place_target, params.target, state.positions, target, 2)

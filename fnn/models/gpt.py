@@ -17,7 +17,7 @@ class GPT(NamedTuple):
 
     embedding: layers.Embedding
     positions: Any
-    blocks: Any
+    blocks: tuple[layers.TransformerBlock, ...]
     norm: Any
     head: layers.Dense | None
 
@@ -26,7 +26,7 @@ class GPTState(NamedTuple):
     """The state of `gpt`: what its positions and its blocks carry."""
 
     positions: Any
-    blocks: Any
+    blocks: tuple[Any, ...]
 
 
 def gpt(
@@ -55,8 +55,7 @@ def gpt(
         X = W_e[ids] + W_p[0..time-1];   `depth` pre-norm blocks;   logits = norm(X)·W_eᵀ
 
     The ids, an array or a `layers.Padded`, are at most `context` a sequence. The blocks are `depth` causal
-    `layers.transformer_block`s in one `layers.repeat`, so their params have a leading axis, and the program is
-    compiled once for all. GPT-2 is ``gpt(50257, 1024, depth=12, width=768, heads=12, dropout=0.1)``, 124,439,808
+    `layers.transformer_block`s in a `layers.serial`. GPT-2 is ``gpt(50257, 1024, depth=12, width=768, heads=12, dropout=0.1)``, 124,439,808
     parameters.
 
     Args:
@@ -121,7 +120,7 @@ def gpt(
         residual_weight=initializers.gaussian(0.02 / math.sqrt(2 * depth)),
         cache=cache,
     )
-    blocks = layers.repeat(block, depth, recompute=recompute)
+    blocks = layers.serial(*[layers.recompute(block) if recompute else block] * depth)
     drop, norm = layers.pointwise(layers.dropout(dropout)), layers.pointwise(normalisation())
 
     def init(key, x):
@@ -129,10 +128,10 @@ def gpt(
         embedding, _ = embed.init(fold(key, 0), x)
         x = output_shape(embed, embedding, (), x)
         positions, passed = place.init(fold(key, 1), x)
-        stacked, carried = blocks.init(fold(key, 2), x)
+        block_params, carried = blocks.init(fold(key, 2), x)
         normed, _ = norm.init(fold(key, 3), x)
         head = None if tied else layers.dense(vocabulary, bias=False, weight=start).init(fold(key, 4), unpad(x)[0])[0]
-        return GPT(embedding, positions, stacked, normed, head), GPTState(passed, carried)
+        return GPT(embedding, positions, block_params, normed, head), GPTState(passed, carried)
 
     def apply(params, state, x, *, key=None, train=False):
         need_params(params, GPT)

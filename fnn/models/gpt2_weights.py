@@ -1,8 +1,7 @@
 """GPT-2's weights under their public names, in a safetensors file: read into the params of `gpt`, and written.
 
 ``wte.weight``, ``wpe.weight``, ``h.0.ln_1.weight``, ``h.0.attn.c_attn.weight`` and so on become the arrays of
-`fnn.models.gpt`, whose layouts are the same, (in, out); each array of the blocks is that of all ``h.0`` to ``h.11``,
-one behind the other.
+`fnn.models.gpt`, whose layouts are the same, (in, out).
 """
 
 import os
@@ -50,12 +49,8 @@ def read_gpt2(path: str | os.PathLike[str], params: Any) -> GPT:
             f"read_gpt2: {_HEAD} of {path} is not wte.weight, but the network's head is tied to its embedding; make "
             "it with tied=False."
         )
-    read = []
-    for name, leaf in zip(names, leaves, strict=True):
-        several = "{}" in name
-        value = np.stack([tensors[name.format(i)] for i in range(leaf.shape[0])]) if several else tensors[name]
-        read.append(jnp.asarray(value.T if name == _HEAD else value, leaf.dtype))
-    return tree.unflatten(read)
+    values = [tensors[name].T if name == _HEAD else tensors[name] for name in names]
+    return tree.unflatten([jnp.asarray(value, leaf.dtype) for value, leaf in zip(values, leaves, strict=True)])
 
 
 def write_gpt2(path: str | os.PathLike[str], params: Any) -> None:
@@ -63,37 +58,25 @@ def write_gpt2(path: str | os.PathLike[str], params: Any) -> None:
 
     Names have no prefix, and ``lm_head.weight`` is there only if the head is not tied.
     """
-    tensors: dict[str, np.ndarray] = {}
-    for name, leaf in zip(_names(params), map(np.asarray, jax.tree.leaves(params)), strict=True):
-        if "{}" in name:
-            tensors.update({name.format(i): each for i, each in enumerate(leaf)})
-        else:
-            tensors[name] = leaf.T if name == _HEAD else leaf
+    named = zip(_names(params), map(np.asarray, jax.tree.leaves(params)), strict=True)
+    tensors = {name: leaf.T if name == _HEAD else leaf for name, leaf in named}
     safetensors_file.save(path, tensors)
 
 
 def _names(params: Any) -> list[str]:
-    """Return the name of each leaf of a GPT-2's params, in their order; {} stands for the number of the block."""
+    """Return the name of each leaf of a GPT-2's params, in their order."""
     try:
+        blocks = params.blocks
         names = GPT(
             layers.Embedding("wte.weight"),  # pyright: ignore[reportArgumentType]
             layers.LearnedPositions("wpe.weight"),  # pyright: ignore[reportArgumentType]
-            layers.TransformerBlock(
-                _pair(layers.LayerNorm, "h.{}.ln_1"),
-                layers.Attention(_pair(layers.Dense, "h.{}.attn.c_attn"), _pair(layers.Dense, "h.{}.attn.c_proj")),
-                None,
-                None,
-                _pair(layers.LayerNorm, "h.{}.ln_2"),
-                _pair(layers.Dense, "h.{}.mlp.c_fc"),
-                _pair(layers.Dense, "h.{}.mlp.c_proj"),
-            ),
+            tuple(_block(f"h.{i}") for i in range(len(blocks))),
             _pair(layers.LayerNorm, "ln_f"),
             None if params.head is None else layers.Dense(_HEAD, None),  # pyright: ignore[reportArgumentType]
         )
-        block = params.blocks
-        gated = block.up.w.shape[-1] != block.down.w.shape[-2]
-        grouped = block.attention.qkv.w.shape[-1] != 3 * block.attention.out.w.shape[-2]
-    except AttributeError:
+        gated = any(block.up.w.shape[1] != block.down.w.shape[0] for block in blocks)
+        grouped = any(block.attention.qkv.w.shape[1] != 3 * block.attention.out.w.shape[0] for block in blocks)
+    except (AttributeError, TypeError):
         names, gated, grouped = None, False, False
     if gated or grouped or jax.tree.structure(names) != jax.tree.structure(params):
         raise TypeError(
@@ -103,16 +86,22 @@ def _names(params: Any) -> list[str]:
     return jax.tree.leaves(names)
 
 
+def _block(name: str) -> layers.TransformerBlock:
+    return layers.TransformerBlock(
+        _pair(layers.LayerNorm, f"{name}.ln_1"),
+        layers.Attention(_pair(layers.Dense, f"{name}.attn.c_attn"), _pair(layers.Dense, f"{name}.attn.c_proj")),
+        None,
+        None,
+        _pair(layers.LayerNorm, f"{name}.ln_2"),
+        _pair(layers.Dense, f"{name}.mlp.c_fc"),
+        _pair(layers.Dense, f"{name}.mlp.c_proj"),
+    )
+
+
 def _pair(kind: Any, name: str) -> Any:
     return kind(f"{name}.weight", f"{name}.bias")
 
 
 def _shapes(names: list[str], leaves: list[Any]) -> Mapping[str, tuple[int, ...]]:
     """Return the shape of each array of the file."""
-    shapes = {}
-    for name, leaf in zip(names, leaves, strict=True):
-        if "{}" in name:
-            shapes.update({name.format(i): leaf.shape[1:] for i in range(leaf.shape[0])})
-        else:
-            shapes[name] = leaf.shape[::-1] if name == _HEAD else leaf.shape
-    return shapes
+    return {name: leaf.shape[::-1] if name == _HEAD else leaf.shape for name, leaf in zip(names, leaves, strict=True)}

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from fnn.kernels import threefry
 from fnn.kernels.attention import tiles
-from fnn.kernels.attention.plan import Band, Shape, Sizes, bands_of, sizes_of
+from fnn.kernels.attention.plan import Band, Shape, Sizes, bands_of, does_grow, sizes_of
 from fnn.kernels.attention.tiles import Modifiers, Place, Scoring
 from fnn.kernels.numerics import wide, wide_dtype
 
@@ -33,7 +33,8 @@ class Problem(NamedTuple):
         """Choose the sizes of the tiles, unless they are given."""
         shape = Shape.of(q, k)
         words = None if key is None else threefry.key_words(key)
-        return cls(shape, sizes or sizes_of(shape), modifiers, words, scoring)
+        grows = does_grow(scoring.causal, scoring.window, modifiers.offset is not None)
+        return cls(shape, sizes or sizes_of(shape, grows), modifiers, words, scoring)
 
     def scores(self, q: Array, k: Array, place: Place):
         """Return the scores of a tile, the slope of their soft cap, the mask, and the factors of dropout."""

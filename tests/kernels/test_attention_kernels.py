@@ -81,17 +81,31 @@ def test_an_offset_is_known_at_run_time_only_so_every_tile_holds_every_key():
     assert {band.keys for band in bands_of(Shape(1, 1, 1, 21, 40), 4, True, 3, True)} == {40}
 
 
-def test_tiles_divide_the_heads_and_are_bounded():
+@pytest.mark.parametrize("grows", [False, True])
+def test_tiles_divide_the_heads_and_are_bounded(grows):
     for shape in [
         Shape(32, 6, 1, 128, 128),
         Shape(4, 8, 1, 1024, 1024),
         Shape(3, 5, 4, 7, 9),
         Shape(2, 2, 64, 9, 9999),
     ]:
-        sizes = sizes_of(shape)
+        sizes = sizes_of(shape, grows)
         assert shape.batch % sizes.batch == shape.kv_heads % sizes.kv_heads == 0
         assert sizes.batch == 1 or sizes.kv_heads == shape.kv_heads
         assert 1 <= sizes.queries <= shape.queries
+
+
+def test_short_causal_heads_are_cut_in_halves():
+    """The first half of the queries sees half of the keys, also where the halves are not alike."""
+    for queries, halves in ((256, (128, 128)), (129, (65, 64)), (64, (64,))):
+        shape = Shape(4, 2, 1, queries, queries)
+        bands = bands_of(shape, sizes_of(shape, True).queries, True, None, False)
+        assert tuple(band.queries for band in bands) == halves
+        assert [band.keys for band in bands] == [*halves[:-1], queries]
+    q, dy = (normal(n, 2, 129, 2, 3) for n in (0, 1))
+    causal, everything = attention.Scoring(causal=True), attention.Modifiers()
+    halved, whole = (both_passes(q, q, q, everything, dy, causal, each) for each in (None, Sizes(2, 2, 129)))
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=2e-5, atol=2e-5), halved, whole)
 
 
 def test_memory_grows_with_the_keys_and_not_with_their_square():

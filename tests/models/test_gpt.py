@@ -29,7 +29,7 @@ def loss_of(net, state, head=None):
 def test_start_is_that_of_gpt2():
     net = models.gpt(500, 64, depth=8, width=64, heads=2)
     params, state = net.init(KEY, IDS)
-    block = params.blocks
+    block = jax.tree.map(lambda *leaves: np.stack(leaves), *params.blocks)
     for w, std in (
         (params.embedding.w, 0.02),
         (params.positions.w, 0.02),

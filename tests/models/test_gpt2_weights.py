@@ -111,7 +111,7 @@ def test_the_names_of_old_files_are_taken(tmp_path):
     params = models.read_gpt2(saved(tmp_path, old), wanted())
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(params.embedding.w, named["wte.weight"].astype(np.float16).astype(np.float32))
-    np.testing.assert_array_equal(params.blocks.down.w[1], named["h.1.mlp.c_proj.weight"].astype(np.float16))
+    np.testing.assert_array_equal(params.blocks[1].down.w, named["h.1.mlp.c_proj.weight"].astype(np.float16))
 
 
 def test_a_head_of_its_own_is_transposed(tmp_path):
