@@ -83,14 +83,14 @@ def forward(
     """Return O in q's dtype, and L in the accumulation dtype: +inf where a query sees no key."""
     problem, dtype = Problem.of(q, k, modifiers, key, scoring, sizes), q.dtype
     q, k, v = _alike(q, k, v)
-    q = _grouped(q, problem.shape)
+    group = problem.shape.group
 
     def heads(carry, part):
         ks, vs = _columns(k, part), _columns(v, part)
 
         def tile(carry, place):
             y, logs = carry
-            s, _, _, kept = problem.scores(_rows(q, place), _seen(ks, place), place)
+            s, _, _, kept = problem.scores(_rows(q, place, group), _seen(ks, place), place)
             # The shift cancels in value and in gradient, so autodiff of the plain forward need not follow it.
             m = lax.stop_gradient(s.max(-1, keepdims=True, initial=-jnp.inf))
             m = jnp.where(m == -jnp.inf, 0, m)
@@ -98,15 +98,15 @@ def forward(
             total = p.sum(-1, keepdims=True)
             some = jnp.where(total == 0, 1, total)
             weighed = tiles.over_keys(p if kept is None else p * kept, _seen(vs, place)) / some
-            y = _put_rows(y, weighed.astype(y.dtype), place)
+            y = _put_rows(y, weighed.astype(y.dtype), place, group)
             return y, _put(logs, jnp.where(total == 0, jnp.inf, m + jnp.log(some)), _of_tile(logs, place)[0])
 
         return problem.over_queries(tile, carry, part)
 
-    y = jnp.zeros((*q.shape[:4], v.shape[3]), q.dtype)
+    y = jnp.zeros((*q.shape[:3], v.shape[3]), q.dtype)
     logs = jnp.zeros((*_of_heads(problem.shape), problem.shape.queries, 1), wide_dtype(q.dtype))
     y, logs = problem.over_heads(heads, (y, logs))
-    return y.reshape(*y.shape[:2], -1, y.shape[4]).astype(dtype), logs.reshape(logs.shape[0], -1, problem.shape.queries)
+    return y.astype(dtype), logs.reshape(logs.shape[0], -1, problem.shape.queries)
 
 
 def backward(
@@ -124,9 +124,8 @@ def backward(
     """Return (dQ, dK, dV, the bias's gradient, the slopes'), in the accumulation dtype."""
     problem = Problem.of(q, k, modifiers, key, scoring, sizes)
     q, k, v, y, dy = _alike(q, k, v, y, dy)
-    dtype = wide_dtype(q.dtype)
+    dtype, group = wide_dtype(q.dtype), problem.shape.group
     inner = (wide(dy) * wide(y)).sum(-1).swapaxes(1, 2)
-    q, dy = (_grouped(x, problem.shape) for x in (q, dy))
     logs, inner = (x.reshape(*_of_heads(problem.shape), problem.shape.queries, 1) for x in (logs, inner))
 
     def heads(carry, part):
@@ -134,7 +133,7 @@ def backward(
 
         def tile(carry, place):
             dq, dk, dv, dbias, dslopes = carry
-            rows, drows = _rows(q, place), _rows(dy, place)
+            rows, drows = _rows(q, place, group), _rows(dy, place, group)
             s, slope, allowed, kept = problem.scores(rows, _seen(ks, place), place)
             p = jnp.exp(s - _cut(logs, *_of_tile(logs, place)))
             dp = tiles.against(drows, _seen(vs, place))
@@ -150,7 +149,7 @@ def backward(
                 offset = None if offset is None else _cut(offset, *_of_tile(offset, place))
                 dslopes = _accumulate(dslopes, ds * tiles.distances(Modifiers(offset=offset), place, s), place)
             ds = ds if slope is None else ds * slope
-            dq = _put_rows(dq, scoring.scale * tiles.over_keys(ds, _seen(ks, place)), place)
+            dq = _put_rows(dq, scoring.scale * tiles.over_keys(ds, _seen(ks, place)), place, group)
             dk = _add_columns(dk, tiles.over_queries(ds, rows), place)
             return dq, dk, dv, dbias, dslopes
 
@@ -161,7 +160,7 @@ def backward(
     zeros = tuple(None if x is None else jnp.zeros(x.shape, dtype) for x in arguments)
     dq, dk, dv, *others = problem.over_heads(heads, zeros)
     dk, dv = scoring.scale * dk.transpose(0, 3, 1, 2), dv.transpose(0, 3, 1, 2)
-    return dq.reshape(*dq.shape[:2], -1, dq.shape[4]), dk, dv, *others
+    return dq, dk, dv, *others
 
 
 def _loop(step: Callable, carry: Any, count: int) -> Any:
@@ -180,23 +179,22 @@ def _alike(*arrays: Array) -> tuple[Array, ...]:
     return tuple(x.astype(jnp.float64 if bits > 32 else jnp.float32) for x in arrays)
 
 
-def _grouped(x: Array, shape: Shape) -> Float[Array, "batch queries kv_heads group features"]:
-    return x.reshape(*x.shape[:2], shape.kv_heads, shape.group, x.shape[3])
-
-
 def _of_heads(shape: Shape) -> tuple[int, int, int]:
     return shape.batch, shape.kv_heads, shape.group
 
 
-def _rows(x: Array, place: Place) -> tiles.Rows:
-    """Return the part of (batch, queries, kv_heads, group, features) that belongs to a tile, time moved inwards."""
+def _rows(x: Array, place: Place, group: int) -> tiles.Rows:
+    """Return the part of (batch, queries, heads, features) that belongs to a tile, grouped, time moved inwards."""
     batch, heads, queries, _ = place.size
-    starts = (place.batch, place.query, place.kv_head, 0, 0)
-    return _cut(x, starts, (batch, queries, heads, *x.shape[3:])).transpose(0, 2, 3, 1, 4)
+    starts = (place.batch, place.query, place.kv_head * group, 0)
+    part = _cut(x, starts, (batch, queries, heads * group, x.shape[3]))
+    return part.reshape(batch, queries, heads, group, x.shape[3]).transpose(0, 2, 3, 1, 4)
 
 
-def _put_rows(x: Array, rows: tiles.Rows, place: Place) -> Array:
-    return _put(x, rows.transpose(0, 3, 1, 2, 4), (place.batch, place.query, place.kv_head, 0, 0))
+def _put_rows(x: Array, rows: tiles.Rows, place: Place, group: int) -> Array:
+    part = rows.transpose(0, 3, 1, 2, 4)
+    part = part.reshape(*part.shape[:2], -1, part.shape[4])
+    return _put(x, part, (place.batch, place.query, place.kv_head * group, 0))
 
 
 def _columns(x: Array, place: Place) -> tiles.Columns:
