@@ -83,6 +83,7 @@ def leafwise(
         ValueError: a gradient's shape is not its parameter's.
     """
     require_rates(learning_rate=learning_rate, weight_decay=weight_decay)
+    leaf = jax.jit(leaf, inline=True)  # traced once for all arrays of one shape
     first_slot = 2 + len(scalars)
     slot_names = State._fields[first_slot:]
     decays = not is_zero(weight_decay)

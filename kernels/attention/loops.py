@@ -4,6 +4,7 @@ Arrays stay as they come, (batch, time, heads, features): a tile copies its part
 over heads carries the results, and within it one over queries; either is left out where one tile does.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -50,8 +51,8 @@ class Problem(NamedTuple):
         size = (sizes.batch, sizes.kv_heads, shape.queries, shape.keys)
 
         def part(carry, number):
-            batch, head = number // across * sizes.batch, number % across * sizes.kv_heads
-            return step(carry, Place(batch, head, 0, 0, size, False))
+            batch, head = (number, 0) if across == 1 else (lax.div(number, across), lax.rem(number, across))
+            return step(carry, Place(batch * sizes.batch, head * sizes.kv_heads, 0, 0, size, False))
 
         return _loop(part, carry, shape.batch // sizes.batch * across)
 
@@ -71,6 +72,8 @@ class Problem(NamedTuple):
         return carry
 
 
+# Traced once for all layers of one shape: it is the largest part of what a transformer takes to trace.
+@functools.partial(jax.jit, static_argnames=("scoring", "sizes"), inline=True)
 def forward(
     q: Float[Array, "batch queries heads features"],
     k: Float[Array, "batch keys kv_heads features"],
@@ -109,6 +112,7 @@ def forward(
     return y.astype(dtype), logs.reshape(logs.shape[0], -1, problem.shape.queries)
 
 
+@functools.partial(jax.jit, static_argnames=("scoring", "sizes"), inline=True)
 def backward(
     q: Float[Array, "batch queries heads features"],
     k: Float[Array, "batch keys kv_heads features"],
@@ -167,7 +171,12 @@ def _loop(step: Callable, carry: Any, count: int) -> Any:
     """Carry through step(carry, 0), step(carry, 1), ...; a scan, so that JAX can differentiate it."""
     if count == 1:
         return step(carry, 0)
-    return lax.scan(lambda carry, number: (step(carry, number), None), carry, jnp.arange(count, dtype=jnp.int32))[0]
+
+    def numbered(carry, _):
+        carry, number = carry
+        return (step(carry, number), number + 1), None
+
+    return lax.scan(numbered, (carry, jnp.int32(0)), length=count)[0][0]
 
 
 def _alike(*arrays: Array) -> tuple[Array, ...]:
@@ -237,11 +246,15 @@ def _accumulate(total: Array, tile: tiles.Tile, place: Place) -> Array:
 
 
 def _cut(x: Array, starts: tuple, sizes: tuple[int, ...]) -> Array:
-    return x if x.shape == sizes else lax.dynamic_slice(x, _numbers(starts), sizes)
+    if x.shape == sizes:
+        return x
+    return lax.dynamic_slice(x, _numbers(starts), sizes, allow_negative_indices=False)
 
 
 def _put(x: Array, part: Array, starts: tuple) -> Array:
-    return part if x.shape == part.shape else lax.dynamic_update_slice(x, part, _numbers(starts))
+    if x.shape == part.shape:
+        return part
+    return lax.dynamic_update_slice(x, part, _numbers(starts), allow_negative_indices=False)
 
 
 def _numbers(starts: tuple) -> list[Array]:
