@@ -35,7 +35,7 @@ def held_until(x: Any, signal: Any) -> Any:
     What is computed of x here stays apart from the same computed of x elsewhere, so the backward that computes again
     what the forward has forgotten does compute it again. An `optimization_barrier` says so too, but on a CPU it is
     gone before XLA looks for common subexpressions. There x is selected by a condition that holds whatever the signal,
-    (int(s) | 1) ≠ 0 of one number s of it, which XLA does not find out. The select is fused into what reads x.
+    (int(s) | 1) ≠ 0 of a number s made of it, which XLA does not find out. The select is fused into what reads x.
     """
     numbers = [leaf for leaf in jax.tree.leaves(signal) if jnp.issubdtype(leaf.dtype, jnp.inexact) and leaf.size]
     if not numbers:
@@ -48,5 +48,7 @@ def held_until(x: Any, signal: Any) -> Any:
     def wait(x, s):
         return jax.lax.optimization_barrier((x, s))[0]
 
-    s = jnp.real(numbers[0][(0,) * numbers[0].ndim])
+    # A sum of some numbers, as a product: a number alone would be made anew, with all it is made of, by what reads it.
+    row = jnp.real(jnp.atleast_1d(numbers[0])[(0,) * max(numbers[0].ndim - 1, 0)])
+    s = jnp.matmul(row, jnp.ones((row.size, 2), row.dtype))[0]
     return jax.lax.platform_dependent(x, s, cpu=select, default=wait)
