@@ -4,7 +4,8 @@ x: (rows, features), w: (features, classes), b: (classes,), integer targets: (ro
 
     S = X·W + b,   Z = c tanh(S / c) if there is a soft cap c, else S
     ℓ, m, s as `fnn.kernels.cross_entropy` has them of Z, with u = a t, t the smoothed one-hot rows of the targets
-    dZ = f (P Σ u - u),   dS = dZ (1 - (Z / c)²),   dX = dS·Wᵀ,   dW += Xᵀ·dS,   db += Σ dS,   da += Σ f t (-log P)
+    dZ = E f Σ u / Σ E - f u with E = exp(Z - m), so P Σ u - u times f, by one exponential a logit
+    dS = dZ (1 - (Z / c)²),   dX = dS·Wᵀ,   dW += Xᵀ·dS,   db += Σ dS,   da += Σ f t (-log P)
 
 where f_i is the derivative of the loss by ℓ_i. It is known before ℓ is where the loss is a mean or a sum, so one pass
 with three products makes value and gradients: the logits need not be made again. Logits, statistics and sums are in
@@ -20,7 +21,7 @@ from jaxtyping import Array, Float, Integer
 
 from fnn.kernels import cross_entropy, linear
 from fnn.kernels.numerics import wide, wide_dtype
-from fnn.kernels.softmax import normaliser
+from fnn.kernels.softmax import normaliser, powers_of
 
 Rows = Float[Array, " rows"]
 
@@ -76,11 +77,14 @@ def values_and_gradients(
     def chunk(sums, row):
         x, targets, factors = row
         z = _scores(x, head, options.soft_cap)
-        norm = normaliser(z, -1)
+        maximum, powers = powers_of(z, -1)
+        total = powers.sum(-1)
+        norm = maximum[:, 0], jnp.log(total)
         value = _costs(z, norm, targets, head.class_weights, options.label_smoothing)
         t = cross_entropy.distribution(targets, z.shape[1], options.label_smoothing, z.dtype)
         u = t if head.class_weights is None else t * head.class_weights.astype(z.dtype)[None]
-        ds = cross_entropy.backward(z, norm, u, None if head.class_weights is None else u.sum(-1), factors)
+        share = factors / total if head.class_weights is None else factors * u.sum(-1) / total
+        ds = powers * share[:, None] - factors[:, None] * u
         if options.soft_cap is not None:
             ds = ds * (1 - jnp.square(z / options.soft_cap))
         da = None if head.class_weights is None else _class_sums(factors, t * cross_entropy.surprisal(z, norm, t))

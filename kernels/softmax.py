@@ -44,9 +44,14 @@ def normaliser(x: Float[Array, "..."], axis: int) -> tuple[Float[Array, "..."], 
 
     m is 0 where the maximum is infinite; so a row of -inf has s = -inf and not NaN.
     """
+    maximum, powers = powers_of(x, axis)
+    return maximum.squeeze(axis), jnp.log(powers.sum(axis))
+
+
+def powers_of(x: Float[Array, "..."], axis: int) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Return m, with the axis kept, and exp(X - m), as in `normaliser`."""
     maximum = jnp.nan_to_num(_maximum(x, axis), nan=jnp.nan, posinf=0.0, neginf=0.0)
-    log_total = jnp.log(jnp.exp(wide(x) - maximum).sum(axis, keepdims=True))
-    return maximum.squeeze(axis), log_total.squeeze(axis)
+    return maximum, jnp.exp(wide(x) - maximum)
 
 
 def _maximum(x: Array, axis: int) -> Array:
