@@ -24,7 +24,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, plus, step_product
+from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, plus, scan_in_place, step_product
 
 Weights = Float[Array, "hidden gates"]
 
@@ -36,17 +36,16 @@ def forward_after(
     """Return the state after each step, the last one, the gates [r, u, n] and m."""
     hidden = u.shape[0]
 
-    def step(h, inputs):
-        z, valid = inputs
+    def step(h, z, valid):
         z, p = plus(z, b), step_product(h, u)
         m = plus(p[:, 2 * hidden :], c)
         gates = lax.logistic(z[:, : 2 * hidden] + p[:, : 2 * hidden])
         r, update = gates[:, :hidden], gates[:, hidden:]
         n = jnp.tanh(z[:, 2 * hidden :] + r * m)
         h = kept(valid, n + update * (h - n), h)
-        return h, (h, jnp.concatenate([gates, n], 1), m)
+        return h, jnp.concatenate([gates, n], 1), (h, m)
 
-    last, (h, gates, m) = lax.scan(step, wide(h0), (z, valid))
+    last, gates, (h, m) = scan_in_place(step, wide(h0), z, valid)
     return h, last, gates, m
 
 
@@ -61,13 +60,13 @@ def backward_after(
     to_r, to_u, to_n, to_p = (kept(valid, factor, 0) for factor in (to_r, to_u, to_n, to_n * r))
     factors, transposed = jnp.concatenate([to_r, to_u, to_p], 2), u.T
 
-    def step(dh, inputs):
-        dy, factors, update, valid = inputs
+    def step(dh, dy, inputs):
+        factors, update, valid = inputs
         dh = dy + dh
         dp = jnp.concatenate([dh] * 3, 1) * factors
-        return kept(valid, dh * update + step_product(dp, transposed), dh), dh
+        return kept(valid, dh * update + step_product(dp, transposed), dh), dh, None
 
-    dh0, dh = lax.scan(step, dlast, (dy, factors, update, valid), reverse=True)
+    dh0, dh, _ = scan_in_place(step, dlast, dy, (factors, update, valid), reverse=True)
     dr, du = dh * to_r, dh * to_u
     return jnp.concatenate([dr, du, dh * to_n], 2), jnp.concatenate([dr, du, dh * to_p], 2), dh0
 
@@ -78,16 +77,15 @@ def forward_before(z: Steps, u: Weights, b: Vector | None, h0: State, valid: Val
     hidden = u.shape[0]
     of_gates, of_n = u[:, : 2 * hidden], u[:, 2 * hidden :]
 
-    def step(h, inputs):
-        z, valid = inputs
+    def step(h, z, valid):
         z = plus(z, b)
         gates = lax.logistic(z[:, : 2 * hidden] + step_product(h, of_gates))
         r, update = gates[:, :hidden], gates[:, hidden:]
         n = jnp.tanh(z[:, 2 * hidden :] + step_product(r * h, of_n))
         h = kept(valid, n + update * (h - n), h)
-        return h, (h, jnp.concatenate([gates, n], 1))
+        return h, jnp.concatenate([gates, n], 1), h
 
-    last, (h, gates) = lax.scan(step, wide(h0), (z, valid))
+    last, gates, h = scan_in_place(step, wide(h0), z, valid)
     return h, last, gates
 
 

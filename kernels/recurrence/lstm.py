@@ -24,7 +24,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, plus, step_product
+from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, plus, scan_in_place, step_product
 
 Weights = Float[Array, "outputs gates"]
 Peepholes = Float[Array, "3 hidden"] | None
@@ -45,9 +45,8 @@ def forward(
     """Return the state h and c after each step, the gates [i, f, g, o], and the last h and c."""
     p = None if peepholes is None else wide(peepholes)[:, None]
 
-    def step(state, inputs):
+    def step(state, z, valid):
         h, c = state
-        z, valid = inputs
         a_i, a_f, a_g, a_o = jnp.split(plus(z, b) + step_product(h, u), 4, 1)
         if p is not None:
             a_i, a_f = a_i + p[0] * c, a_f + p[1] * c
@@ -58,9 +57,9 @@ def forward(
         o = lax.logistic(a_o)
         m = o * jnp.tanh(c)
         h = kept(valid, m if projection is None else step_product(m, projection), h)
-        return (h, c), (h, c, jnp.concatenate([i, f, g, o], 1))
+        return (h, c), jnp.concatenate([i, f, g, o], 1), (h, c)
 
-    (last_h, last_c), (h, c, gates) = lax.scan(step, (wide(h0), wide(c0)), (z, valid))
+    (last_h, last_c), gates, (h, c) = scan_in_place(step, (wide(h0), wide(c0)), z, valid)
     return h, c, gates, last_h, last_c
 
 
@@ -91,15 +90,15 @@ def backward(
     transposed = u.T
     projected = None if projection is None else projection.T
 
-    def step(state, inputs):
+    def step(state, factors, inputs):
         dh, dc = state
-        dy, factors, to_c, carried, valid = inputs
+        dy, to_c, carried, valid = inputs
         dh = dy + dh
         dm = dh if projected is None else step_product(dh, projected)
         dc = dc + dm * to_c
         dz = jnp.concatenate([dc, dc, dc, dm], 1) * factors
         passed = kept(valid, step_product(dz, transposed), dh)
-        return (passed, dc * carried), (dz, None if projection is None else dh)
+        return (passed, dc * carried), dz, None if projection is None else dh
 
-    (dh0, dc0), (dz, dh) = lax.scan(step, (dh, dc), (dy, factors, to_c, carried, valid), reverse=True)
+    (dh0, dc0), dz, dh = scan_in_place(step, (dh, dc), factors, (dy, to_c, carried, valid), reverse=True)
     return dz, dh0, dc0, dh

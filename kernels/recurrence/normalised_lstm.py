@@ -22,7 +22,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, step_product
+from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, scan_in_place, step_product
 
 
 def normalised(x: Array, eps: float) -> tuple[Array, Array]:
@@ -52,17 +52,16 @@ def forward(
     """Return h and c after each step, the gates [i, f, g, o], p̂ and its r, and the last h and c."""
     s, k, q = (wide(vector)[None] for vector in (s, k, q))
 
-    def step(state, inputs):
+    def step(state, z, valid):
         h, c = state
-        z, valid = inputs
         p, r = normalised(step_product(h, u), eps)
         a_i, a_f, a_g, a_o = jnp.split(z + s * p, 4, 1)
         i, f, g, o = lax.logistic(a_i), lax.logistic(a_f), jnp.tanh(a_g), lax.logistic(a_o)
         c = kept(valid, f * c + i * g, c)
         h = kept(valid, o * jnp.tanh(k * normalised(c, eps)[0] + q), h)
-        return (h, c), (h, c, jnp.concatenate([i, f, g, o], 1), p, r)
+        return (h, c), jnp.concatenate([i, f, g, o], 1), (h, c, p, r)
 
-    (last_h, last_c), (h, c, gates, p, r) = lax.scan(step, (wide(h0), wide(c0)), (z, valid))
+    (last_h, last_c), gates, (h, c, p, r) = scan_in_place(step, (wide(h0), wide(c0)), z, valid)
     return h, c, gates, p, r, last_h, last_c
 
 
@@ -91,17 +90,17 @@ def backward(
     factors = jnp.concatenate([g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g), t * o * (1 - o)], 2)
     to_n = o * (1 - t * t)
 
-    def step(state, inputs):
+    def step(state, factors, inputs):
         dh, dc_after = state
-        dy, factors, to_n, f, cell, r_cell, p, r, valid = inputs
+        dy, to_n, f, cell, r_cell, p, r, valid = inputs
         dh = dy + dh
         dn = kept(valid, dh * to_n, 0)
         dc = dc_after + normalised_backward(cell, r_cell, k * dn)
         dz = kept(valid, jnp.concatenate([dc, dc, dc, dh], 1) * factors, 0)
         dp = kept(valid, normalised_backward(p, r, s * dz), 0)
         passed = kept(valid, step_product(dp, transposed), dh), kept(valid, dc * f, dc_after)
-        return passed, (dz, dp, dn)
+        return passed, dz, (dp, dn)
 
-    steps = dy, factors, to_n, f, cell, r_cell, p, r, valid
-    (dh0, dc0), (dz, dp, dn) = lax.scan(step, (dh, dc), steps, reverse=True)
+    steps = dy, to_n, f, cell, r_cell, p, r, valid
+    (dh0, dc0), dz, (dp, dn) = scan_in_place(step, (dh, dc), factors, steps, reverse=True)
     return dz, dp, dh0, dc0, ((dz * p).sum((0, 1)), (dn * cell).sum((0, 1)), dn.sum((0, 1)))

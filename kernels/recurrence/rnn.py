@@ -13,11 +13,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, plus, step_product
+from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, plus, scan_in_place, step_product
 
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": lambda z: jnp.maximum(z, 0)}
 
@@ -29,12 +28,11 @@ def forward(
     """Return the state after each step, and the last one."""
     f = ACTIVATIONS[activation]
 
-    def step(h, inputs):
-        z, valid = inputs
+    def step(h, z, valid):
         h = kept(valid, f(plus(z, b) + step_product(h, u)), h)
-        return h, h
+        return h, h, None
 
-    last, h = lax.scan(step, wide(h0), (z, valid))
+    last, h, _ = scan_in_place(step, wide(h0), z, valid)
     return h, last
 
 
@@ -51,11 +49,11 @@ def backward(
     slope = 1 - h * h if activation == "tanh" else (h > 0).astype(h.dtype)
     slope, transposed = kept(valid, slope, 0), u.T
 
-    def step(dh, inputs):
-        dy, slope, valid = inputs
+    def step(dh, slope, inputs):
+        dy, valid = inputs
         dh = dy + dh
         dz = dh * slope
-        return kept(valid, step_product(dz, transposed), dh), dz
+        return kept(valid, step_product(dz, transposed), dh), dz, None
 
-    dh0, dz = lax.scan(step, dlast, (dy, slope, valid), reverse=True)
+    dh0, dz, _ = scan_in_place(step, dlast, slope, (dy, valid), reverse=True)
     return dz, dh0

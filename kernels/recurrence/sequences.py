@@ -8,7 +8,11 @@ Sequences are (batch, time, features) outside of the kernels; inside time comes 
 what stands there in a sequence, even NaN, does not count.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from fnn.kernels import linear
@@ -41,6 +45,26 @@ def steps(x: Sequences, valid: Valid) -> Steps:
 def sequences(x: Steps, valid: Valid) -> Sequences:
     """Return (batch, time, features), 0 where a row has no step."""
     return jnp.swapaxes(kept(valid, x, 0), 0, 1)
+
+
+def scan_in_place(
+    step: Callable[[Any, State, Any], tuple[Any, State, Any]], state: Any, rows: Steps, others: Any, reverse: bool = False
+) -> tuple[Any, Steps, Any]:
+    """Scan ``step(state, row, other) -> (state, new row, output)``; each new row takes the place of the row of its step.
+
+    Returns the last state, the new rows and the outputs. `lax.scan` would give the new rows an array of their own, made
+    of zeros first: for the gates of an LSTM the largest there is.
+    """
+
+    def body(carry, inputs):
+        state, rows = carry
+        t, other = inputs
+        state, row, output = step(state, lax.dynamic_index_in_dim(rows, t, 0, keepdims=False), other)
+        return (state, lax.dynamic_update_index_in_dim(rows, row, t, 0)), output
+
+    numbers = jnp.arange(rows.shape[0], dtype=jnp.int32)
+    (state, rows), outputs = lax.scan(body, (state, rows), (numbers, others), reverse=reverse)
+    return state, rows, outputs
 
 
 def input_products(x: Steps, w: Float[Array, "inputs gates"]) -> Steps:
