@@ -55,8 +55,8 @@ def gpt(
         X = W_e[ids] + W_p[0..time-1];   `depth` pre-norm blocks;   logits = norm(X)·W_eᵀ
 
     The ids, an array or a `layers.Padded`, are at most `context` a sequence. The blocks are `depth` causal
-    `layers.transformer_block`s in a `layers.serial`. GPT-2 is ``gpt(50257, 1024, depth=12, width=768, heads=12, dropout=0.1)``, 124,439,808
-    parameters.
+    `layers.transformer_block`s in a `layers.serial`. GPT-2 is
+    ``gpt(50257, 1024, depth=12, width=768, heads=12, dropout=0.1)``, 124,439,808 parameters.
 
     Args:
         vocabulary: how many ids there are, 0..vocabulary-1.

@@ -48,9 +48,13 @@ def sequences(x: Steps, valid: Valid) -> Sequences:
 
 
 def scan_in_place(
-    step: Callable[[Any, State, Any], tuple[Any, State, Any]], state: Any, rows: Steps, others: Any, reverse: bool = False
+    step: Callable[[Any, State, Any], tuple[Any, State, Any]],
+    state: Any,
+    rows: Steps,
+    others: Any,
+    reverse: bool = False,
 ) -> tuple[Any, Steps, Any]:
-    """Scan ``step(state, row, other) -> (state, new row, output)``; each new row takes the place of the row of its step.
+    """Scan ``step(state, row, other) -> (state, new row, output)``; each new row takes the place of the step's row.
 
     Returns the last state, the new rows and the outputs. `lax.scan` would give the new rows an array of their own, made
     of zeros first: for the gates of an LSTM the largest there is.
