@@ -41,9 +41,12 @@ def held_until(x: Any, signal: Any) -> Any:
     if not numbers:
         return x
 
+    def is_key(leaf):
+        return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
     def select(x, s):
         holds = jax.lax.convert_element_type(s, jnp.int32) | 1 != 0
-        return jax.tree.map(lambda leaf: jnp.where(holds, leaf, jnp.zeros_like(leaf)), x)
+        return jax.tree.map(lambda leaf: leaf if is_key(leaf) else jnp.where(holds, leaf, jnp.zeros_like(leaf)), x)
 
     def wait(x, s):
         return jax.lax.optimization_barrier((x, s))[0]

@@ -85,6 +85,21 @@ def test_what_a_layer_has_from_elsewhere_gets_its_cotangent():
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), got, want)
 
 
+def test_an_input_may_hold_integers_and_keys():
+    def drawn(x):
+        x, column, key = x
+        return x[:, column] * jax.random.normal(key, (len(x),))
+
+    net = layers.recompute(layers.stateless("drawn", drawn))
+
+    def total(x):
+        return net.apply((), (), (x, jnp.int32(2), KEY))[0].sum()
+
+    want = np.zeros_like(X)
+    want[:, 2] = jax.random.normal(KEY, (len(X),))
+    np.testing.assert_array_equal(jax.jit(jax.grad(total))(jnp.asarray(X)), want)
+
+
 def test_forward_mode_passes_as_through_the_inner_layer():
     net = layers.recompute(layers.serial(layers.dense(6), layers.tanh()))
     params, state = net.init(KEY, X)
