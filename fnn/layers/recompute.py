@@ -75,8 +75,8 @@ def recompute(inner: Layer) -> Layer:
     >>> from fnn import inspect, layers
     >>> block = layers.serial(layers.dense(8), layers.tanh(), layers.dense(8), layers.tanh())
     >>> x = jnp.ones((1, 8))
-    >>> [inspect.summary(net, x).total.bytes_kept for net in (block, layers.recompute(block))]
-    [96, 32]
+    >>> [inspect.summary(net, x).total.bytes_kept for net in (block, layers.recompute(block))]  # x, and its key
+    [96, 40]
     """
     if not isinstance(inner, Layer):
         hint = "; call it to make the layer" if callable(inner) else ""
