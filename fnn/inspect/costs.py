@@ -133,7 +133,7 @@ class _Ledger:
             numbers = (0, 0) if self.bytes_alone else _flops(forward, output, pull, recomputed is not None)
         kept, again = _residuals(forward, len(jax.tree.leaves(output))), []
         if recomputed:
-            kept, again = forward.invars, [v for v in kept if v not in forward.invars]
+            kept, again = _read(forward), [v for v in kept if v not in forward.invars]
         is_bare = not jax.tree.leaves((call.params, call.state))
         in_place = is_bare and nbytes(output) in map(nbytes, jax.tree.leaves(call.x))
         parameters, without_bias = count(call.params)
@@ -190,6 +190,15 @@ def _flops(forward: Any, output: Shapes, pull: Any, recomputes: bool) -> tuple[i
     backward = flops(jax.make_jaxpr(lambda pull, dy: pull(dy))(pull, output).jaxpr)
     again = flops(forward, [not it_is for it_is in is_output]) if recomputes else 0
     return flops(forward, is_output), backward + again
+
+
+def _read(forward: Any) -> list[Any]:
+    """Return the inputs that the output and the residuals are made of: what `recompute` keeps in their place."""
+    needed = {v for v in forward.outvars if not hasattr(v, "val")}  # literals have one, and are no variables
+    for equation in reversed(forward.eqns):
+        if not needed.isdisjoint(equation.outvars):
+            needed |= {v for v in equation.invars if not hasattr(v, "val")}
+    return [v for v in forward.invars if v in needed]
 
 
 def _residuals(forward: Any, outputs: int) -> list[Any]:

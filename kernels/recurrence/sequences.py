@@ -63,8 +63,9 @@ def scan_in_place(
     def body(carry, inputs):
         state, rows = carry
         t, other = inputs
-        state, row, output = step(state, lax.dynamic_index_in_dim(rows, t, 0, keepdims=False), other)
-        return (state, lax.dynamic_update_index_in_dim(rows, row, t, 0)), output
+        row = lax.dynamic_index_in_dim(rows, t, 0, keepdims=False, allow_negative_indices=False)
+        state, row, output = step(state, row, other)
+        return (state, lax.dynamic_update_index_in_dim(rows, row, t, 0, allow_negative_indices=False)), output
 
     numbers = jnp.arange(rows.shape[0], dtype=jnp.int32)
     (state, rows), outputs = lax.scan(body, (state, rows), (numbers, others), reverse=reverse)
