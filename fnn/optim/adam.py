@@ -41,13 +41,13 @@ def adam(
 
     def coefficients(step):
         b1, b2 = at(beta1, step), at(beta2, step)
-        eta, root = _bias_corrected(at(learning_rate, step), b1, b2, step)
-        return 1 - b1, 1 - b2, eta, root
+        eta, scale = _bias_corrected(at(learning_rate, step), b1, b2, step)
+        return 1 - b1, 1 - b2, eta, scale
 
     def leaf(factors, g, w, m, v):
         m, v = _moments(factors, g, m, v)
-        _, _, eta, root = factors
-        return w - eta * m / (jnp.sqrt(v) * root + eps), m, v
+        _, _, eta, scale = factors
+        return w - eta * (m / (jnp.sqrt(v * scale) + eps)), m, v
 
     return leafwise(Adam, leaf, coefficients, learning_rate=learning_rate, weight_decay=weight_decay, maximize=maximize)
 
@@ -99,14 +99,14 @@ def amsgrad(
 
     def coefficients(step):
         b1, b2 = at(beta1, step), at(beta2, step)
-        eta, root = _bias_corrected(at(learning_rate, step), b1, b2, step)
-        return 1 - b1, 1 - b2, eta, root
+        eta, scale = _bias_corrected(at(learning_rate, step), b1, b2, step)
+        return 1 - b1, 1 - b2, eta, scale
 
     def leaf(factors, g, w, m, v, v_max):
         m, v = _moments(factors, g, m, v)
         v_max = jnp.maximum(v_max, v)
-        _, _, eta, root = factors
-        return w - eta * m / (jnp.sqrt(v_max) * root + eps), m, v, v_max
+        _, _, eta, scale = factors
+        return w - eta * (m / (jnp.sqrt(v_max * scale) + eps)), m, v, v_max
 
     return leafwise(
         AmsGrad, leaf, coefficients, learning_rate=learning_rate, weight_decay=weight_decay, maximize=maximize
@@ -191,14 +191,14 @@ def nadam(
 
     def coefficients(step, mu_product):
         b1, b2, eta = at(beta1, step), at(beta2, step), at(learning_rate, step)
-        root = 1 / jnp.sqrt(bias_correction(b2, _count(step)))
+        scale = 1 / bias_correction(b2, _count(step))
         ahead = mu(step + 1)
-        return 1 - b1, 1 - b2, eta * ahead / (1 - mu_product * ahead), eta * (1 - mu(step)) / (1 - mu_product), root
+        return 1 - b1, 1 - b2, eta * ahead / (1 - mu_product * ahead), eta * (1 - mu(step)) / (1 - mu_product), scale
 
     def leaf(factors, g, w, m, v):
         m, v = _moments(factors, g, m, v)
-        _, _, eta_m, eta_g, root = factors
-        return w - (eta_m * m + eta_g * g) / (jnp.sqrt(v) * root + eps), m, v
+        _, _, eta_m, eta_g, scale = factors
+        return w - (eta_m * m + eta_g * g) / (jnp.sqrt(v * scale) + eps), m, v
 
     return leafwise(
         NAdam,
@@ -262,9 +262,13 @@ def _count(step: Any) -> Any:
 
 
 def _bias_corrected(eta: Any, beta1: Any, beta2: Any, step: Any) -> tuple[Any, Any]:
-    """Return eta / (1 - beta1^t) and 1 / sqrt(1 - beta2^t), so that no leaf computes m^ and v^."""
+    """Return eta / (1 - beta1^t), which is eta m^ / m, and 1 / (1 - beta2^t), which is v^ / v.
+
+    A leaf multiplies by eta last: XLA then compiles one update for all leaves of a shape. Of (eta m) / (...) it
+    compiles two, with their operands in another order.
+    """
     t = _count(step)
-    return eta / bias_correction(beta1, t), 1 / jnp.sqrt(bias_correction(beta2, t))
+    return eta / bias_correction(beta1, t), 1 / bias_correction(beta2, t)
 
 
 def _moments(factors: Any, g: Any, m: Any, v: Any) -> tuple[Any, Any]:
