@@ -129,8 +129,8 @@ def backward(
     problem = Problem.of(q, k, modifiers, key, scoring, sizes)
     q, k, v, y, dy = _alike(q, k, v, y, dy)
     dtype, group = wide_dtype(q.dtype), problem.shape.group
-    inner = (wide(dy) * wide(y)).sum(-1).swapaxes(1, 2)
-    logs, inner = (x.reshape(*_of_heads(problem.shape), problem.shape.queries, 1) for x in (logs, inner))
+    inner = (wide(dy) * wide(y)).sum(-1, keepdims=True)
+    logs = logs.reshape(*_of_heads(problem.shape), problem.shape.queries, 1)
 
     def heads(carry, part):
         ks, vs = _columns(k, part), _columns(v, part)
@@ -142,7 +142,7 @@ def backward(
             p = jnp.exp(s - _cut(logs, *_of_tile(logs, place)))
             dp = tiles.against(drows, _seen(vs, place))
             dp = dp if kept is None else dp * kept
-            ds = p * (dp - _cut(inner, *_of_tile(inner, place)))
+            ds = p * (dp - _rows(inner, place, group))
             # A masked key takes no part, not even in the NaN of a row.
             ds = ds if allowed is None else jnp.where(allowed, ds, 0)
             dv = _add_columns(dv, tiles.over_queries(p if kept is None else p * kept, drows), place)
