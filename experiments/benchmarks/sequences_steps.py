@@ -66,6 +66,12 @@ def compare(name: str, job: Job, rounds: int, limit: float, peers: bool) -> dict
 
 
 def in_order(params: Any) -> list[np.ndarray]:
-    """Return the parameters in the order in which the network uses them, block by block."""
-    leaves = jax.tree.leaves((params.embedding, params.positions, params.blocks, params.norm))
-    return [np.asarray(leaf) for leaf in leaves]
+    """Return the parameters in the order in which the peers use them, block by block: Q, K and V side by side."""
+
+    def joined(block):
+        attention = block.attention
+        qkv = jax.tree.map(lambda *parts: jnp.concatenate(parts, -1), attention.q, attention.k, attention.v)
+        return block._replace(attention=(qkv, attention.out))
+
+    blocks = [joined(block) for block in params.blocks]
+    return [np.asarray(leaf) for leaf in jax.tree.leaves((params.embedding, params.positions, blocks, params.norm))]

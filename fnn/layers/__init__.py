@@ -39,7 +39,6 @@ from fnn.layers.activations import tanh as tanh
 from fnn.layers.activations import tanh_shrink as tanh_shrink
 from fnn.layers.activations import threshold as threshold
 from fnn.layers.attention import Attention as Attention
-from fnn.layers.attention import CrossAttention as CrossAttention
 from fnn.layers.attention import KeyValueCache as KeyValueCache
 from fnn.layers.attention import attention as attention
 from fnn.layers.batch_normalisation import BatchNorm as BatchNorm

@@ -15,17 +15,11 @@ from fnn.layers.scope import LayerError, path
 
 
 class Attention(NamedTuple):
-    """The parameters of `attention` of a sequence to itself: queries, keys and values side by side, and the way out."""
-
-    qkv: Dense
-    out: Dense
-
-
-class CrossAttention(NamedTuple):
-    """The parameters of `attention` of a sequence to another, the memory, of which keys and values are made."""
+    """The parameters of `attention`: of the queries, of the keys and the values, and of the way out."""
 
     q: Dense
-    kv: Dense
+    k: Dense
+    v: Dense
     out: Dense
 
 
@@ -54,9 +48,9 @@ def attention(
 ) -> Layer:
     """Y = O·W_out, O the attention of `heads` heads: x (batch, time, width) to y of the same shape.
 
-    Of x alone queries, keys and values are one product, Q, K, V = X·W_qkv, W_qkv (width, (heads + 2 kv_heads) width /
-    heads), whose columns are those of GPT-2's c_attn. Of a pair (x, memory) the queries are made of x, and keys and
-    values of the memory (batch, keys, memory_width). Each of the two may be `Padded`: keys past a length are masked.
+    Q = X·W_q, K = M·W_k and V = M·W_v, each with its bias, M being X, or the memory (batch, keys, memory_width) of a
+    pair (x, memory). Each of the two may be `Padded`: keys past a length are masked. The weights stand apart, for of
+    one product's output side by side each part would be copied out, and its gradient copied back.
     Rule: `fnn.rules.attention`.
 
     Args:
@@ -79,8 +73,8 @@ def attention(
     >>> from fnn import layers
     >>> x = jnp.ones((2, 5, 12))
     >>> params, state = layers.attention(4, kv_heads=2, causal=True).init(jax.random.key(0), x)
-    >>> params.qkv.w.shape, params.out.w.shape
-    ((12, 24), (12, 12))
+    >>> params.q.w.shape, params.k.w.shape, params.v.w.shape, params.out.w.shape
+    ((12, 12), (12, 6), (12, 6), (12, 12))
     """
     kv_heads = heads if kv_heads is None else kv_heads
     _check(heads, kv_heads, window, rotary, dropout, cache, causal)
@@ -95,12 +89,10 @@ def attention(
             w = initializer(fold(key, position), (in_features, out_features), x.dtype)
             return Dense(w, jnp.zeros((out_features,), x.dtype) if bias else None)
 
-        out = start(0, width, width, out_weight or weight)
-        if memory is not None:
-            kv = start(2, need_features(unpad(memory)[0]), 2 * kv_heads * feature)
-            return CrossAttention(start(1, width, width), kv, out), ()
-        params = Attention(start(1, width, (heads + 2 * kv_heads) * feature), out)
-        if cache is None:
+        source = width if memory is None else need_features(unpad(memory)[0], name="memory")
+        k, v = (start(position, source, kv_heads * feature) for position in (1, 2))
+        params = Attention(start(0, width, width), k, v, start(3, width, width, out_weight or weight))
+        if cache is None or memory is not None:
             return params, ()
         empty = jnp.zeros((x.shape[0], cache, kv_heads, feature), x.dtype)
         return params, KeyValueCache(empty, empty, jnp.zeros((), jnp.int32))
@@ -114,20 +106,17 @@ def attention(
                 f"{path()}: dropout = {dropout} with train=True needs a key; call apply(..., key=key, train=True), "
                 "or train=False to evaluate."
             )
-        offset = None
+        offset, source = None, xs
+        need_params(params, Attention)
+        need_features(xs, params.q.w.shape[0])
         if memory is not None:
             if rotary is not None or cache is not None:
                 raise LayerError(f"{path()}: rotary and cache are of a sequence to itself, and here is a memory.")
-            need_params(params, CrossAttention)
-            need_features(xs, params.q.w.shape[0])
-            pairs, lengths = unpad(memory)
-            need_features(pairs, params.kv.w.shape[0])
-            (q,) = _heads(xs, params.q, (heads,))
-            k, v = _heads(pairs, params.kv, (kv_heads, kv_heads))
-        else:
-            need_params(params, Attention)
-            need_features(xs, params.qkv.w.shape[0])
-            q, k, v = _heads(xs, params.qkv, (heads, kv_heads, kv_heads))
+            source, lengths = unpad(memory)
+        need_features(source, params.k.w.shape[0], "x" if memory is None else "memory")
+        q = _heads(xs, params.q, heads)
+        k, v = (_heads(source, projection, kv_heads) for projection in (params.k, params.v))
+        if memory is None:
             start = None if cache is None else _need_room(state, xs, lengths)
             if rotary is not None:
                 positions = None if start is None else start + jnp.arange(xs.shape[1], dtype=jnp.int32)
@@ -146,12 +135,10 @@ def attention(
     return layer("attention", init, apply)
 
 
-def _heads(x: Array, projection: Dense, counts: tuple[int, ...]) -> list[Float[Array, "batch time heads features"]]:
-    """Return X·W + b cut into parts of so many heads."""
+def _heads(x: Array, projection: Dense, heads: int) -> Float[Array, "batch time heads features"]:
+    """Return X·W + b cut into heads."""
     y = rules.linear(x, projection.w, projection.b)
-    feature = y.shape[-1] // sum(counts)
-    parts = jnp.split(y, [sum(counts[: i + 1]) * feature for i in range(len(counts) - 1)], axis=-1)
-    return [part.reshape(*x.shape[:2], heads, feature) for part, heads in zip(parts, counts, strict=True)]
+    return y.reshape(*x.shape[:2], heads, y.shape[-1] // heads)
 
 
 def _extended(state: KeyValueCache, k: Array, v: Array) -> KeyValueCache:

@@ -92,15 +92,15 @@ def need_params(params: Any, kind: type) -> None:
         raise LayerError(f"{path()}: params are a {type(params).__name__}, wanted {kind.__name__}, as init makes them.")
 
 
-def need_features(x: Any, features: int | None = None) -> int:
-    """Return the size of x's last axis; raise unless x is a floating-point array with `features` of them."""
+def need_features(x: Any, features: int | None = None, name: str = "x") -> int:
+    """Return the size of x's last axis; raise, by its name, unless it is floating point and has `features` of them."""
     if not hasattr(x, "shape"):
         raise LayerError(f"{path()}: got a {type(x).__name__} of arrays, wanted one array; join the branches first.")
     wanted = "(..., features)" if features is None else f"(..., {features})"
     if len(x.shape) == 0 or (features is not None and x.shape[-1] != features):
-        raise LayerError(f"{path()}: x has shape {x.shape}, wanted {wanted}.")
+        raise LayerError(f"{path()}: {name} has shape {x.shape}, wanted {wanted}.")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise LayerError(
-            f"{path()}: x is {x.dtype}, wanted floating point; scale images to float32 first, embed integers."
+            f"{path()}: {name} is {x.dtype}, wanted floating point; scale images to float32 first, embed integers."
         )
     return x.shape[-1]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from fnn import initializers, rules
 from fnn.layers.activations import gelu_tanh
-from fnn.layers.attention import Attention, CrossAttention, attention
+from fnn.layers.attention import Attention, attention
 from fnn.layers.combinators import serial
 from fnn.layers.dense import Dense, dense
 from fnn.layers.dropout import dropout as dropping
@@ -25,7 +25,7 @@ class TransformerBlock(NamedTuple):
     attention_norm: Any
     attention: Attention
     cross_norm: Any
-    cross: CrossAttention | None
+    cross: Attention | None
     feed_norm: Any
     up: Dense
     down: Dense

@@ -1,12 +1,12 @@
 """GPT-2's weights under their public names, in a safetensors file: read into the params of `gpt`, and written.
 
 ``wte.weight``, ``wpe.weight``, ``h.0.ln_1.weight``, ``h.0.attn.c_attn.weight`` and so on become the arrays of
-`fnn.models.gpt`, whose layouts are the same, (in, out).
+`fnn.models.gpt`, whose layouts are the same, (in, out). ``c_attn`` is W_q, W_k and W_v side by side.
 """
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,13 @@ from fnn.models.gpt import GPT
 _BUFFERS = (".attn.bias", ".attn.masked_bias")
 """Masks, which files of old have among the weights."""
 _HEAD = "lm_head.weight"
+
+
+class _Attention(NamedTuple):
+    """The parameters of a block's attention as a file has them."""
+
+    c_attn: Any
+    c_proj: Any
 
 
 def read_gpt2(path: str | os.PathLike[str], params: Any) -> GPT:
@@ -39,18 +46,18 @@ def read_gpt2(path: str | os.PathLike[str], params: Any) -> GPT:
     """
     loaded = safetensors_file.load("read_gpt2", path, "GPT-2")
     tensors = {name.removeprefix("transformer."): t for name, t in loaded.items() if not name.endswith(_BUFFERS)}
-    leaves, tree = jax.tree.flatten(params)
-    names = _names(params)
+    wanted, names = _as_in_files(params)
     head = None if _HEAD in names else tensors.pop(_HEAD, None)
     hint = "Wanted GPT-2's names of a network of the same depth, width, context and vocabulary."
-    safetensors_file.need_fit("read_gpt2", path, tensors, _shapes(names, leaves), hint)
+    safetensors_file.need_fit("read_gpt2", path, tensors, _shapes(names, jax.tree.leaves(wanted)), hint)
     if head is not None and not np.array_equal(head, tensors["wte.weight"]):
         raise ValueError(
             f"read_gpt2: {_HEAD} of {path} is not wte.weight, but the network's head is tied to its embedding; make "
             "it with tied=False."
         )
     values = [tensors[name].T if name == _HEAD else tensors[name] for name in names]
-    return tree.unflatten([jnp.asarray(value, leaf.dtype) for value, leaf in zip(values, leaves, strict=True)])
+    read = _apart(jax.tree.unflatten(jax.tree.structure(wanted), values))
+    return jax.tree.map(lambda value, leaf: jnp.asarray(value, leaf.dtype), read, params)
 
 
 def write_gpt2(path: str | os.PathLike[str], params: Any) -> None:
@@ -58,15 +65,16 @@ def write_gpt2(path: str | os.PathLike[str], params: Any) -> None:
 
     Names have no prefix, and ``lm_head.weight`` is there only if the head is not tied.
     """
-    named = zip(_names(params), map(np.asarray, jax.tree.leaves(params)), strict=True)
+    _, names = _as_in_files(params)
+    named = zip(names, map(np.asarray, jax.tree.leaves(_side_by_side(params))), strict=True)
     tensors = {name: leaf.T if name == _HEAD else leaf for name, leaf in named}
     safetensors_file.save(path, tensors)
 
 
-def _names(params: Any) -> list[str]:
-    """Return the name of each leaf of a GPT-2's params, in their order."""
+def _as_in_files(params: Any) -> tuple[Any, list[str]]:
+    """Return the shapes of a GPT-2's params as its file has them, and the name of each leaf, in their order."""
     try:
-        blocks = params.blocks
+        wanted, blocks = jax.eval_shape(_side_by_side, params), params.blocks
         names = GPT(
             layers.Embedding("wte.weight"),  # pyright: ignore[reportArgumentType]
             layers.LearnedPositions("wpe.weight"),  # pyright: ignore[reportArgumentType]
@@ -75,21 +83,42 @@ def _names(params: Any) -> list[str]:
             None if params.head is None else layers.Dense(_HEAD, None),  # pyright: ignore[reportArgumentType]
         )
         gated = any(block.up.w.shape[1] != block.down.w.shape[0] for block in blocks)
-        grouped = any(block.attention.qkv.w.shape[1] != 3 * block.attention.out.w.shape[0] for block in blocks)
+        grouped = any(block.attention.k.w.shape != block.attention.q.w.shape for block in blocks)
     except (AttributeError, TypeError):
-        names, gated, grouped = None, False, False
-    if gated or grouped or jax.tree.structure(names) != jax.tree.structure(params):
+        wanted, names, gated, grouped = None, "no GPT-2", False, False
+    if gated or grouped or jax.tree.structure(names) != jax.tree.structure(wanted):
         raise TypeError(
             "params are not those of a GPT-2; wanted what init of fnn.models.gpt returns for a network with learned "
             "positions, layer norms, biases, as many heads of keys and values as of queries, and no gate."
         )
-    return jax.tree.leaves(names)
+    return wanted, jax.tree.leaves(names)
+
+
+def _side_by_side(params: Any) -> Any:
+    """Return the params with each block's q, k and v as one."""
+
+    def joined(block):
+        q, k, v, out = block.attention
+        return block._replace(attention=_Attention(jax.tree.map(lambda *x: jnp.concatenate(x, -1), q, k, v), out))
+
+    return params._replace(blocks=tuple(map(joined, params.blocks)))
+
+
+def _apart(params: Any) -> Any:
+    """Return the params with each block's q, k and v as three: the inverse of `_side_by_side`."""
+
+    def parted(block):
+        w, b = block.attention.c_attn
+        parts = map(layers.Dense, np.split(w, 3, -1), np.split(b, 3, -1))
+        return block._replace(attention=layers.Attention(*parts, block.attention.c_proj))
+
+    return params._replace(blocks=tuple(map(parted, params.blocks)))
 
 
 def _block(name: str) -> layers.TransformerBlock:
     return layers.TransformerBlock(
         _pair(layers.LayerNorm, f"{name}.ln_1"),
-        layers.Attention(_pair(layers.Dense, f"{name}.attn.c_attn"), _pair(layers.Dense, f"{name}.attn.c_proj")),
+        _Attention(_pair(layers.Dense, f"{name}.attn.c_attn"), _pair(layers.Dense, f"{name}.attn.c_proj")),
         None,
         None,
         _pair(layers.LayerNorm, f"{name}.ln_2"),

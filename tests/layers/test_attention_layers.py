@@ -41,7 +41,7 @@ def test_of_a_sequence_to_itself_is_the_loop_over_heads(kv_heads):
     params, state = started(net)
     got, _ = net.apply(params, state, X)
     for x, y in zip(X, got, strict=True):
-        q, k, v = np.split(x @ params.qkv.w + params.qkv.b, [8, 8 + 2 * kv_heads], axis=-1)
+        q, k, v = (x @ projection.w + projection.b for projection in params[:3])
         want = by_hand(q, k, v, 4, kv_heads, causal=True, window=3) @ params.out.w + params.out.b
         np.testing.assert_allclose(y, want, rtol=0, atol=2e-6)
 
@@ -51,7 +51,7 @@ def test_of_a_memory_is_the_loop_over_heads_and_padding_does_not_count():
     params, state = started(net, (X, MEMORY))
     got, _ = net.apply(params, state, (X, Padded(jnp.asarray(MEMORY), jnp.array([4, 1]))))
     for x, memory, length, y in zip(X, MEMORY, (4, 1), got, strict=True):
-        q, (k, v) = x @ params.q.w + params.q.b, np.split(memory[:length] @ params.kv.w + params.kv.b, 2, axis=-1)
+        q, (k, v) = x @ params.q.w + params.q.b, (memory[:length] @ p.w + p.b for p in (params.k, params.v))
         np.testing.assert_allclose(y, by_hand(q, k, v, 2, 2) @ params.out.w + params.out.b, rtol=0, atol=2e-6)
 
 
@@ -140,7 +140,8 @@ def test_calls_are_refused():
     for layer, *arguments, message in (
         (net, params, (), X[..., :4], r"x has shape \(2, 5, 4\), wanted \(..., 8\)"),
         (net, params, (), X[:, :0], "without keys"),
-        (net, params, (), (X, MEMORY), "wanted CrossAttention"),
+        (net, params, (), (X, MEMORY), r"memory has shape \(2, 4, 6\), wanted \(..., 8\)"),
+        (net, layers.dense(8).init(KEY, X)[0], (), X, "wanted Attention"),
         (turned, net.init(KEY, (X, MEMORY))[0], (), (X, MEMORY), "rotary and cache are of a sequence to itself"),
         (cached, params, (), X[:, :2], "state is a tuple, wanted KeyValueCache"),
         (cached, params, state, X, "5 positions from 0 on, and the cache has room for 4"),

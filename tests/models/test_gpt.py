@@ -33,13 +33,13 @@ def test_start_is_that_of_gpt2():
     for w, std in (
         (params.embedding.w, 0.02),
         (params.positions.w, 0.02),
-        (block.attention.qkv.w, 0.02),
+        *((block.attention[i].w, 0.02) for i in range(3)),
         (block.up.w, 0.02),
         (block.attention.out.w, 0.005),
         (block.down.w, 0.005),
     ):
         np.testing.assert_allclose(w.std(), std, rtol=0.03)
-    assert not any(np.any(b) for b in (block.attention.qkv.b, block.attention.out.b, block.up.b, block.down.b))
+    assert not any(np.any(b) for b in (*(x.b for x in block.attention), block.up.b, block.down.b))
     assert params.head is None and not jax.tree.leaves(state)
     logits, _ = jax.jit(net.apply)(params, state, IDS)
     assert abs(rules.softmax_cross_entropy(logits, IDS + 100) - np.log(500)) < 0.1
