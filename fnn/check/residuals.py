@@ -52,19 +52,21 @@ def flops(function: Callable[..., Any], *shapes: Any) -> int:
 def narrow_statistics(closed: Any, outputs: int) -> list[tuple[tuple[int, ...], str]]:
     """Return the shape and the sum of each residual that a sum made and that is kept in less than float32.
 
-    `closed` is the jaxpr of ``jax.vjp(...)``, whose first `outputs` outputs are the function's own. A residual as
-    large as the largest argument is an activation, not a statistic, and may be as narrow as its argument.
+    `closed` is the jaxpr of ``jax.vjp(...)``, whose first `outputs` outputs are the function's own. A product with
+    numbers that come of no argument, such as ones, is a sum too. A residual as large as the largest argument is an
+    activation, not a statistic, and may be as narrow as its argument.
     """
     from jax.extend import core
 
-    from fnn.check.programs import equations, nested
-
     jaxpr: Any = closed.jaxpr
+    fixed: set[Any] = set(jaxpr.constvars)
     summed: dict[Any, str] = {}
     for equation in jaxpr.eqns:
-        inside = [e.primitive.name for program in nested(equation) for e in equations(program)]
+        if _are_fixed(equation.invars, fixed):
+            fixed |= set(equation.outvars)
+            continue
         made_of = [summed[v] for v in equation.invars if isinstance(v, core.Var) and v in summed]
-        made_of += [name for name in (equation.primitive.name, *inside) if name in ("reduce_sum", "cumsum")]
+        made_of += _sums(equation, fixed)
         if made_of:
             summed |= dict.fromkeys(equation.outvars, made_of[0])
     largest = max((v.aval.size for v in jaxpr.invars), default=0)
@@ -75,6 +77,33 @@ def narrow_statistics(closed: Any, outputs: int) -> list[tuple[tuple[int, ...], 
         for v in residuals
         if v in summed and v.aval.size < largest and _is_narrow(v.aval.dtype)
     ]
+
+
+def _sums(equation: Any, fixed: set[Any]) -> list[str]:
+    """Return the names of the sums that an equation makes, itself or by the programs that it holds."""
+    from fnn.check.programs import nested
+
+    name = equation.primitive.name
+    is_sum = name in ("reduce_sum", "cumsum")
+    if name == "dot_general" and equation.params["dimension_numbers"][0][0]:
+        is_sum = any(_are_fixed([v], fixed) for v in equation.invars)
+    found = [name] if is_sum else []
+    for program in nested(equation):
+        pairs = zip(equation.invars, program.jaxpr.invars, strict=False)
+        same = len(equation.invars) == len(program.jaxpr.invars)
+        inside = {inner for outer, inner in pairs if same and _are_fixed([outer], fixed)} | set(program.jaxpr.constvars)
+        for inner in program.jaxpr.eqns:
+            found += _sums(inner, inside)
+            if _are_fixed(inner.invars, inside):
+                inside |= set(inner.outvars)
+    return found
+
+
+def _are_fixed(variables: Any, fixed: set[Any]) -> bool:
+    """Return whether none of the variables depends on the arguments; a literal does not."""
+    from jax.extend import core
+
+    return all(isinstance(v, core.Literal) or v in fixed for v in variables)
 
 
 def _is_narrow(dtype: Any) -> bool:

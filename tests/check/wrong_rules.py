@@ -241,6 +241,15 @@ def statistic_in_half(x):
     return x / jnp.sqrt((x**2).sum(-1, keepdims=True))
 
 
+@wrong("precision", X, words=("(4,)", "statistic", "dot_general", "bfloat16"))
+@vjp(
+    lambda x: (x @ jnp.ones(x.shape[-1], x.dtype), (x, x @ jnp.ones(x.shape[-1], x.dtype))),
+    lambda s, dy: (dy[:, None] * jnp.ones_like(s[0]) + (s[1] - s[1])[:, None],),
+)
+def statistic_by_a_product_in_half(x):
+    return (x * 1.0).sum(-1)
+
+
 @wrong("sizes", V, words=("made 1",))
 @vjp(lambda x: (x - x[:1], None), lambda _, dy: (dy.at[0].set(-dy[1:].sum()) if dy.shape[0] > 1 else dy,))
 def forgets_size_one(x):
