@@ -13,9 +13,9 @@ and with dh the cotangent of h' and a' that of a gate's argument,
     after:   r' = n' m r (1 - r),   dh = dh u + [r', u', n' r]·[R, U, N]ᵀ
     before:  s = n'·Nᵀ,   r' = s h r (1 - r),   dh = dh u + s r + [r', u']·[R, U]ᵀ
 
-What dh is multiplied by is made for all steps before the loop. Where a row has no step, dh is passed on, and every
-gate's cotangent is 0, whatever the state. Sources: Cho et al. (2014), arXiv:1406.1078; the form after: Chetlur et al.
-(2014), arXiv:1410.0759, and the manual of cuDNN.
+What dh is multiplied by is made for a block of steps before its loop. Where a row has no step, dh is passed on, and
+every gate's cotangent is 0, whatever the state. Sources: Cho et al. (2014), arXiv:1406.1078; the form after: Chetlur
+et al. (2014), arXiv:1410.0759, and the manual of cuDNN.
 """
 
 import jax
@@ -24,7 +24,17 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, plus, scan_in_place, step_product
+from fnn.kernels.recurrence.sequences import (
+    State,
+    Steps,
+    Valid,
+    Vector,
+    kept,
+    plus,
+    scan_blocks,
+    scan_in_place,
+    step_product,
+)
 
 Weights = Float[Array, "hidden gates"]
 
@@ -53,12 +63,8 @@ def forward_after(
 def backward_after(
     h: Steps, gates: Steps, m: Steps, u: Weights, valid: Valid, dy: Steps, dlast: State
 ) -> tuple[Steps, Steps, State]:
-    """Return dZ, the cotangent of the recurrent products, and dh0; h is the state before each step."""
-    r, update, n = jnp.split(gates, 3, 2)
-    to_n, to_u = (1 - update) * (1 - n * n), (h - n) * update * (1 - update)
-    to_r = to_n * m * r * (1 - r)
-    to_r, to_u, to_n, to_p = (kept(valid, factor, 0) for factor in (to_r, to_u, to_n, to_n * r))
-    factors, transposed = jnp.concatenate([to_r, to_u, to_p], 2), u.T
+    """Return dZ, the cotangent of m, and dh0; h is the state before each step."""
+    transposed = u.T
 
     def step(dh, dy, inputs):
         factors, update, valid = inputs
@@ -66,9 +72,18 @@ def backward_after(
         dp = jnp.concatenate([dh] * 3, 1) * factors
         return kept(valid, dh * update + step_product(dp, transposed), dh), dh, None
 
-    dh0, dh, _ = scan_in_place(step, dlast, dy, (factors, update, valid), reverse=True)
-    dr, du = dh * to_r, dh * to_u
-    return jnp.concatenate([dr, du, dh * to_n], 2), jnp.concatenate([dr, du, dh * to_p], 2), dh0
+    def block(dh, gates, inputs):
+        h, m, valid, dy = inputs
+        r, update, n = jnp.split(gates, 3, 2)
+        to_n, to_u = (1 - update) * (1 - n * n), (h - n) * update * (1 - update)
+        to_r = to_n * m * r * (1 - r)
+        to_r, to_u, to_n, to_p = (kept(valid, factor, 0) for factor in (to_r, to_u, to_n, to_n * r))
+        factors = jnp.concatenate([to_r, to_u, to_p], 2)
+        before, dh, _ = scan_in_place(step, dh, dy, (factors, update, valid), reverse=True)
+        return before, jnp.concatenate([dh * to_r, dh * to_u, dh * to_n], 2), dh * to_p
+
+    dh0, dz, dm = scan_blocks(block, dlast, gates, (h, m, valid, dy), reverse=True)
+    return dz, dm, dh0
 
 
 @jax.jit
@@ -90,13 +105,12 @@ def forward_before(z: Steps, u: Weights, b: Vector | None, h0: State, valid: Val
 
 
 @jax.jit
-def backward_before(h: Steps, gates: Steps, u: Weights, valid: Valid, dy: Steps, dlast: State) -> tuple[Steps, State]:
-    """Return dZ and dh0; h is the state before each step."""
+def backward_before(
+    h: Steps, gates: Steps, u: Weights, valid: Valid, dy: Steps, dlast: State
+) -> tuple[Steps, Steps, State]:
+    """Return dZ, r h, and dh0; h is the state before each step."""
     hidden = u.shape[0]
     of_gates, of_n = u.T[: 2 * hidden], u.T[2 * hidden :]
-    r, update, n = jnp.split(gates, 3, 2)
-    to_n, to_u, to_r = (1 - update) * (1 - n * n), (h - n) * update * (1 - update), h * r * (1 - r)
-    to_n, to_u, to_r, r = (kept(valid, factor, 0) for factor in (to_n, to_u, to_r, r))
 
     def step(dh, inputs):
         dy, to_r, to_u, to_n, update, r, valid = inputs
@@ -107,5 +121,12 @@ def backward_before(h: Steps, gates: Steps, u: Weights, valid: Valid, dy: Steps,
         passed = dh * update + s * r + step_product(dgates, of_gates)
         return kept(valid, passed, dh), kept(valid, jnp.concatenate([dgates, dn], 1), 0)
 
-    dh0, dz = lax.scan(step, dlast, (dy, to_r, to_u, to_n, update, r, valid), reverse=True)
-    return dz, dh0
+    def block(dh, gates, inputs):
+        h, valid, dy = inputs
+        r, update, n = jnp.split(gates, 3, 2)
+        to_n, to_u, to_r = (1 - update) * (1 - n * n), (h - n) * update * (1 - update), h * r * (1 - r)
+        to_n, to_u, to_r, r = (kept(valid, factor, 0) for factor in (to_n, to_u, to_r, r))
+        return *lax.scan(step, dh, (dy, to_r, to_u, to_n, update, r, valid), reverse=True), r * h
+
+    dh0, dz, rh = scan_blocks(block, dlast, gates, (h, valid, dy), reverse=True)
+    return dz, rh, dh0

@@ -14,8 +14,8 @@ steps after, and t = tanh c',
     Q = t o (1 - o),   P = o (1 - t²) + p_o Q
     A_i = g i (1 - i),   A_f = c f (1 - f),   A_g = i (1 - g²),   F = f + p_i A_i + p_f A_f
 
-The factors A, F, P and Q are made for all steps before the loop. Where a row has no step, F counts as 1 and the others
-as 0, and dh is passed on.
+The factors A, F, P and Q are made for a block of steps before its loop. Where a row has no step, F counts as 1 and the
+others as 0, and dh is passed on.
 """
 
 import jax
@@ -24,7 +24,17 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fnn.kernels.numerics import wide
-from fnn.kernels.recurrence.sequences import State, Steps, Valid, Vector, kept, plus, scan_in_place, step_product
+from fnn.kernels.recurrence.sequences import (
+    State,
+    Steps,
+    Valid,
+    Vector,
+    kept,
+    plus,
+    scan_blocks,
+    scan_in_place,
+    step_product,
+)
 
 Weights = Float[Array, "outputs gates"]
 Peepholes = Float[Array, "3 hidden"] | None
@@ -77,16 +87,6 @@ def backward(
     dc: State,
 ) -> tuple[Steps, State, State, Steps | None]:
     """Return dZ, dh0, dc0, and with a projection the cotangent of each step's h."""
-    i, f, g, o = jnp.split(gates, 4, 2)
-    t = jnp.tanh(c)
-    to_i, to_f, to_g = g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g)
-    to_o, to_c, carried = t * o * (1 - o), o * (1 - t * t), f
-    if peepholes is not None:
-        p = wide(peepholes)[:, None, None]
-        to_c = to_c + p[2] * to_o
-        carried = carried + p[0] * to_i + p[1] * to_f
-    factors = kept(valid, jnp.concatenate([to_i, to_f, to_g, to_o], 2), 0)
-    to_c, carried = kept(valid, to_c, 0), kept(valid, carried, 1)
     transposed = u.T
     projected = None if projection is None else projection.T
 
@@ -100,5 +100,19 @@ def backward(
         passed = kept(valid, step_product(dz, transposed), dh)
         return (passed, dc * carried), dz, None if projection is None else dh
 
-    (dh0, dc0), dz, dh = scan_in_place(step, (dh, dc), factors, (dy, to_c, carried, valid), reverse=True)
+    def block(state, gates, inputs):
+        c_before, c, valid, dy = inputs
+        i, f, g, o = jnp.split(gates, 4, 2)
+        t = jnp.tanh(c)
+        to_i, to_f, to_g = g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g)
+        to_o, to_c, carried = t * o * (1 - o), o * (1 - t * t), f
+        if peepholes is not None:
+            p = wide(peepholes)[:, None, None]
+            to_c = to_c + p[2] * to_o
+            carried = carried + p[0] * to_i + p[1] * to_f
+        factors = kept(valid, jnp.concatenate([to_i, to_f, to_g, to_o], 2), 0)
+        to_c, carried = kept(valid, to_c, 0), kept(valid, carried, 1)
+        return scan_in_place(step, state, factors, (dy, to_c, carried, valid), reverse=True)
+
+    (dh0, dc0), dz, dh = scan_blocks(block, (dh, dc), gates, (c_before, c, valid, dy), reverse=True)
     return dz, dh0, dc0, dh

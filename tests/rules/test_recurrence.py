@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fnn import rules
+from fnn.kernels.recurrence.sequences import block_steps
 
 RULES = {
     "rnn": (rules.rnn, 1, {}),
@@ -105,6 +106,41 @@ def test_a_sequence_in_two_parts_is_the_sequence(name):
     rest, end = rule(x[:, 2:], *arguments, **states, **static)
     np.testing.assert_allclose(np.concatenate([first, rest], 1), y, atol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), end, last)
+
+
+@pytest.mark.parametrize("name", ("gru", "gru, reset before", "lstm"))
+def test_a_backward_in_blocks_of_steps_is_that_of_all_at_once(name):
+    """256 sequences of 6 steps go back in two blocks, 64 at once: the rows do not know of each other."""
+    rule, gates, static = RULES[name]
+    assert [block_steps((6, batch, 128 * gates)) for batch in (64, 256)] == [6, 3]
+    arguments = [0.3 * w for w in weights(gates, hidden=128)]
+    x, lengths = sequences(batch=256, time=6), jnp.arange(256) % 7
+    if name == "lstm":
+        keys = jax.random.split(jax.random.key(8))
+        peepholes, projection = jax.random.normal(keys[0], (3, 128)), jax.random.normal(keys[1], (128, 128)) / 10
+        static = {"peepholes": peepholes, "projection": projection}
+    states = [k for k in static if k != "reset"]
+
+    @jax.jit
+    def gradients(x, lengths, arguments, others):
+        def total(x, arguments, others):
+            options = static | dict(zip(states, others, strict=True))
+            y, last = rule(x, *arguments, lengths=lengths, **options)
+            return jnp.sum(jnp.sin(y)) + sum(jnp.sum(jnp.cos(s)) for s in jax.tree.leaves(last))
+
+        return jax.grad(total, (0, 1, 2))(x, arguments, others)
+
+    others = [static[k] for k in states]
+    dx, *slopes = gradients(x, lengths, arguments, others)
+    parts = [gradients(x[i : i + 64], lengths[i : i + 64], arguments, others) for i in range(0, 256, 64)]
+    np.testing.assert_allclose(dx, np.concatenate([part[0] for part in parts]), atol=1e-6 * np.abs(dx).max())
+    for slope, *of_parts in zip(jax.tree.leaves(slopes), *(jax.tree.leaves(part[1:]) for part in parts), strict=True):
+        np.testing.assert_allclose(slope, sum(of_parts), atol=1e-5 * np.abs(slope).max())
+
+
+def test_blocks_divide_the_steps_or_are_all():
+    sizes = {steps: block_steps((steps, 32, 1024)) for steps in (1, 16, 97, 100, 94)}
+    assert sizes == {1: 1, 16: 16, 97: 97, 100: 10, 94: 94}
 
 
 def test_the_state_is_wider_than_half_precision():

@@ -87,14 +87,12 @@ def gru_backward(saved, dy):
     valid = sequences.valid_steps(lengths, x.shape[1])
     h, dy = sequences.before(sequences.steps(y, None), start, valid), wide(sequences.steps(dy, valid))
     if m is not None:
-        dz, dp, dh0 = kernel.backward_after(h, gates, m, u, valid, dy, wide(dlast))
-        du, dc = linear.backward_weight(h, dp), linear.backward_bias(dp[:, :, 2 * hidden :])
+        dz, dm, dh0 = kernel.backward_after(h, gates, m, u, valid, dy, wide(dlast))
+        of_n, dc = linear.backward_weight(h, dm), linear.backward_bias(dm)
     else:
-        dz, dh0 = kernel.backward_before(h, gates, u, valid, dy, wide(dlast))
-        r = sequences.kept(valid, gates[:, :, :hidden], 0)
-        of_gates = linear.backward_weight(h, dz[:, :, : 2 * hidden])
-        of_n = linear.backward_weight(r * h, dz[:, :, 2 * hidden :])
-        du, dc = jnp.concatenate([of_gates, of_n], 1), None
+        dz, rh, dh0 = kernel.backward_before(h, gates, u, valid, dy, wide(dlast))
+        of_n, dc = linear.backward_weight(rh, dz[:, :, 2 * hidden :]), None
+    du = jnp.concatenate([linear.backward_weight(h, dz[:, :, : 2 * hidden]), of_n], 1)
     dx, dw, db = sequences.input_gradients(sequences.steps(x, valid), w, dz, valid)
     has_b, has_recurrent_b = given.value
     return (
