@@ -58,6 +58,19 @@ def test_a_label_that_is_no_class_is_nan_and_its_neighbours_are_not():
     assert jnp.isnan(values).tolist() == [False, True, True, False, False]
 
 
+@pytest.mark.parametrize("reduction", ("mean", "none"))
+def test_logits_that_would_overflow_do_not(reduction):
+    def total(function, x, w):
+        return function(x, w, jnp.array([0, 3, 6, 1, 2]), reduction=reduction).sum()
+
+    got, want = (
+        jax.value_and_grad(lambda x, w, f=f: total(f, x, w), (0, 1))(1e3 * X[0], W)
+        for f in (rules.linear_cross_entropy, lambda x, w, t, **o: rules.softmax_cross_entropy(x @ w, t, **o))
+    )
+    assert want[0] > 100 and all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(got))
+    jax.tree.map(lambda g, w: np.testing.assert_allclose(g, w, rtol=1e-5, atol=1e-4), got, want)
+
+
 def test_padding_alone_costs_nothing():
     nothing = jnp.full((2, 5), -100)
     value, (dx, dw) = jax.value_and_grad(rules.linear_cross_entropy, (0, 1))(X, W, nothing, ignore_label=-100)
