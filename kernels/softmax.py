@@ -48,9 +48,18 @@ def normaliser(x: Float[Array, "..."], axis: int) -> tuple[Float[Array, "..."], 
     return maximum.squeeze(axis), jnp.log(powers.sum(axis))
 
 
-def powers_of(x: Float[Array, "..."], axis: int) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """Return m, with the axis kept, and exp(X - m), as in `normaliser`."""
-    maximum = jnp.nan_to_num(_maximum(x, axis), nan=jnp.nan, posinf=0.0, neginf=0.0)
+def powers_of(
+    x: Float[Array, "..."], axis: int, some: Float[Array, "..."] | None = None
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Return m, with the axis kept, and exp(X - m), as in `normaliser`.
+
+    `some` are entries of x that are read elsewhere too. They are no larger than m, but XLA does not know that and reads
+    them before it makes the powers, which may then take the place of x.
+    """
+    maximum = _maximum(x, axis)
+    if some is not None:
+        maximum = jnp.maximum(maximum, lax.stop_gradient(wide(some)))
+    maximum = jnp.nan_to_num(maximum, nan=jnp.nan, posinf=0.0, neginf=0.0)
     return maximum, jnp.exp(wide(x) - maximum)
 
 

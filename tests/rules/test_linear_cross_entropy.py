@@ -106,4 +106,4 @@ def test_chunks_are_even_and_not_too_small(rows, classes):
     chunks = -(-rows // size)
     assert size >= 1 and chunks * size - rows < max(chunks, 1)
     assert size <= rows or rows == 0
-    assert size * classes <= 2**22 or size <= 128
+    assert size * classes <= 6 * 2**20 or size <= 128
