@@ -108,17 +108,18 @@ def _apart(params: Any) -> Any:
     """Return the params with each block's q, k and v as three: the inverse of `_side_by_side`."""
 
     def parted(block):
-        w, b = block.attention.c_attn
-        parts = map(layers.Dense, np.split(w, 3, -1), np.split(b, 3, -1))
-        return block._replace(attention=layers.Attention(*parts, block.attention.c_proj))
+        w, b = (jnp.split(x, 3, -1) for x in block.attention.c_attn)
+        q, k, v = map(layers.Dense, w, b)
+        return block._replace(attention=layers.Attention(q, k, v, block.attention.c_proj))
 
     return params._replace(blocks=tuple(map(parted, params.blocks)))
 
 
-def _block(name: str) -> layers.TransformerBlock:
+def _block(name: str) -> Any:
+    attention: Any = _Attention(*(_pair(layers.Dense, f"{name}.attn.{part}") for part in _Attention._fields))
     return layers.TransformerBlock(
         _pair(layers.LayerNorm, f"{name}.ln_1"),
-        _Attention(_pair(layers.Dense, f"{name}.attn.c_attn"), _pair(layers.Dense, f"{name}.attn.c_proj")),
+        attention,
         None,
         None,
         _pair(layers.LayerNorm, f"{name}.ln_2"),
