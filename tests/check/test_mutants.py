@@ -77,6 +77,14 @@ def test_a_mutant_is_wrong_and_the_original_is_right(name):
             assert (mutant.changes > 0) == (mutant.where != "nowhere")
 
 
+def test_what_cancelled_sums_leave_is_no_change():
+    one, nothing, left = np.array([1.0, 2.0]), np.zeros(2), np.array([0.0, 3e-17])
+    assert largest_change([one, left], [one, nothing]) == 0
+    assert largest_change([left], [nothing]) == largest_change([one, left], [one, nothing], values=1) == np.inf
+    assert largest_change([2.0**-768 * one * [1, 1.5]], [2.0**-768 * one]) == 0.5
+    assert largest_change([one, one], [one, one * [1, np.nan]]) == np.inf
+
+
 def named(found: list[Mutant], name: str) -> Mutant:
     [mutant] = [mutant for mutant in found if mutant.name.startswith(name)]
     return mutant

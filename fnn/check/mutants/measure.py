@@ -17,6 +17,8 @@ from fnn.check.mutants.sample import Sample, cotangent_like, is_float
 
 ROUNDING = 2.0**-40
 """A change below it is rounding: 4096 times the rounding unit of float64."""
+CANCELLED = 2.0**-46
+"""What sums that cancel may leave of the largest number beside them, 64 times the rounding unit: it counts as 0."""
 
 
 class Measure:
@@ -35,7 +37,8 @@ class Measure:
                 got = numbers(self.sample, wrong.rule, arguments, dy, wrong.order)
             except Exception:
                 return None
-            changes = largest_change(got, self.right[point])
+            values = len(list(filter(is_float, jax.tree.leaves(self.sample.y)))) if wrong.order == 1 else 0
+            changes = largest_change(got, self.right[point], values)
             if changes > ROUNDING:
                 return Mutant(wrong.name, wrong.kind, wrong.rule, wrong.order, changes, point)
         return Mutant(wrong.name, wrong.kind, wrong.rule, wrong.order, 0.0, "nowhere")
@@ -125,15 +128,29 @@ def numbers(sample: Sample, rule: Callable[..., Any], arguments: tuple, dy: Any,
     return [np.asarray(leaf) for leaf in jax.tree.leaves(jax.grad(probe, (0, 1), allow_int=True)(floats, dy))]
 
 
-def largest_change(got: list[np.ndarray], want: list[np.ndarray]) -> float:
-    """Return the largest |got - want|, in proportion to the largest entry of its array; inf where one alone is NaN."""
+def largest_change(got: list[np.ndarray], want: list[np.ndarray], values: int = 0) -> float:
+    """Return the largest |got - want|, in proportion to the largest entry of its array; inf where one alone is NaN.
+
+    The first arrays are values, so many, the others cotangents. Among each kind, what is no more than rounding beside
+    the largest entry of all is no change: a cotangent that is 0 because its terms cancel may come out as 1e-17.
+    """
     worst = 0.0
-    for g, w in zip(got, want, strict=True):
-        if g.dtype == jax.dtypes.float0:
-            continue
-        with np.errstate(all="ignore"):
-            difference = np.where((g == w) | (np.isnan(g) & np.isnan(w)), 0.0, np.abs(g - w))
-            scale = np.max(np.abs(w), initial=0.0, where=np.isfinite(w))
-            change = np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0)
-            worst = max(worst, float(change / scale) if change and scale else np.inf if change else 0.0)
+    for kind in (slice(values), slice(values, None)):
+        noise = CANCELLED * max(map(_scale, want[kind]), default=0.0)
+        for g, w in zip(got[kind], want[kind], strict=True):
+            if g.dtype == jax.dtypes.float0:
+                continue
+            with np.errstate(all="ignore"):
+                difference = np.where((g == w) | (np.isnan(g) & np.isnan(w)), 0.0, np.abs(g - w))
+                change = np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0)
+                scale = _scale(w)
+            if change > noise:
+                worst = max(worst, float(change / scale) if scale else np.inf)
     return worst
+
+
+def _scale(x: np.ndarray) -> float:
+    """Return the largest finite entry; 0 if there is none."""
+    if x.dtype == jax.dtypes.float0:
+        return 0.0
+    return float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))
