@@ -51,7 +51,7 @@ class Problem(NamedTuple):
         size = (sizes.batch, sizes.kv_heads, shape.queries, shape.keys)
 
         def part(carry, number):
-            batch, head = (number, 0) if across == 1 else (lax.div(number, across), lax.rem(number, across))
+            batch, head = (number, 0) if across == 1 else (op(number, jnp.int32(across)) for op in (lax.div, lax.rem))
             return step(carry, Place(batch * sizes.batch, head * sizes.kv_heads, 0, 0, size, False))
 
         return _loop(part, carry, shape.batch // sizes.batch * across)

@@ -56,6 +56,18 @@ def test_the_sizes_of_tiles_change_nothing(name, sizes):
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=2e-5, atol=2e-5), tiled, whole)
 
 
+@pytest.mark.parametrize("sizes", (Sizes(1, 1, 2), Sizes(1, 2, 4)))
+def test_tiles_are_counted_in_64_bits_too(sizes):
+    """With x64 the numbers that Python brings are int64, and those of the loops int32."""
+    _, scoring = CASES["everything"]
+    with jax.enable_x64(True):
+        q, k, v, dy = normal(0, 2, 5, 4, 3), normal(1, 2, 5, 2, 3), normal(2, 2, 5, 2, 2), normal(3, 2, 5, 4, 2)
+        modifiers = attention.Modifiers(lengths=jnp.array([3, 5]).reshape(2, 1, 1, 1, 1))
+        whole, tiled = (both_passes(q, k, v, modifiers, dy, scoring, each) for each in (Sizes(2, 2, 5), sizes))
+    assert q.dtype == tiled[0].dtype == jnp.float64
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-12), tiled, whole)
+
+
 @pytest.mark.parametrize("queries", [1, 4, 21, 40])
 @pytest.mark.parametrize("keys", [1, 5, 40])
 @pytest.mark.parametrize("causal", [False, True])
