@@ -85,7 +85,7 @@ def scan_blocks(
 
     A block makes at once what does not depend on its loop, such as the factors of the gates' slopes, and forgets it
     before the next begins. Of all steps it would be as large as the gates, or larger: an LSTM's (32, 100, 128) to 256
-    took 39 MB so, 30 in blocks of 10 steps, and 118 ms, of which 98 are left, for what is over 32 MB the C library
+    took 39 MB so, 30 in blocks of 10 steps, and 72 ms, of which 59 are left, for what is over 32 MB the C library
     gives back to the system and gets anew, page by page, at each call.
     """
     n = block_steps(rows.shape)
