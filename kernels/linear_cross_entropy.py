@@ -46,7 +46,8 @@ def chunk_rows(rows: int, classes: int) -> int:
 
     Each chunk reads and writes dW once more. One of 24 MB of logits, with what is made of them, stays below the 32 MB
     from which on the C library gets memory anew from the system at each call: of 1024 rows and 32000 classes, 256
-    features, float32, 16, 24 and 32 MB take 0.88, 0.83 and 0.86 of what autodiff takes. A GPU wants longer products.
+    features, float32, 16, 24 and 32 MB take 0.88, 0.83 and 0.86 of what autodiff takes, each in a process of its own.
+    A GPU wants longer products.
     """
     entries = 6 * 2**20 if jax.default_backend() == "cpu" else 2**26
     most = max(entries // max(classes, 1), 128)

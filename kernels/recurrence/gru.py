@@ -82,7 +82,7 @@ def backward_after(
         before, dh, _ = scan_in_place(step, dh, dy, (factors, update, valid), reverse=True)
         return before, jnp.concatenate([dh * to_r, dh * to_u, dh * to_n], 2), dh * to_p
 
-    dh0, dz, dm = scan_blocks(block, dlast, gates, (h, m, valid, dy), reverse=True)
+    dh0, dz, dm = scan_blocks(block, dlast, gates, (h, m, valid, dy))
     return dz, dm, dh0
 
 
@@ -128,5 +128,5 @@ def backward_before(
         to_n, to_u, to_r, r = (kept(valid, factor, 0) for factor in (to_n, to_u, to_r, r))
         return *lax.scan(step, dh, (dy, to_r, to_u, to_n, update, r, valid), reverse=True), r * h
 
-    dh0, dz, rh = scan_blocks(block, dlast, gates, (h, valid, dy), reverse=True)
+    dh0, dz, rh = scan_blocks(block, dlast, gates, (h, valid, dy))
     return dz, rh, dh0

@@ -114,5 +114,5 @@ def backward(
         to_c, carried = kept(valid, to_c, 0), kept(valid, carried, 1)
         return scan_in_place(step, state, factors, (dy, to_c, carried, valid), reverse=True)
 
-    (dh0, dc0), dz, dh = scan_blocks(block, (dh, dc), gates, (c_before, c, valid, dy), reverse=True)
+    (dh0, dc0), dz, dh = scan_blocks(block, (dh, dc), gates, (c_before, c, valid, dy))
     return dz, dh0, dc0, dh

@@ -79,14 +79,13 @@ def scan_blocks(
     state: Any,
     rows: Steps,
     others: Any,
-    reverse: bool = False,
 ) -> tuple[Any, Steps, Any]:
-    """Scan ``block(state, rows, others) -> (state, new rows, outputs)`` of many steps each, as `scan_in_place` of one.
+    """Scan ``block(state, rows, others) -> (state, new rows, outputs)`` from the last block of steps to the first.
 
-    A block makes at once what does not depend on its loop, such as the factors of the gates' slopes, and forgets it
-    before the next begins. Of all steps it would be as large as the gates, or larger: an LSTM's (32, 100, 128) to 256
-    took 39 MB so, 30 in blocks of 10 steps, and 72 ms, of which 59 are left, for what is over 32 MB the C library
-    gives back to the system and gets anew, page by page, at each call.
+    It is `scan_in_place` in reverse, of many steps each. A block makes at once what does not depend on its loop, such
+    as the factors of the gates' slopes, and forgets it before the next begins. Of all steps it would be as large as the
+    gates, or larger: an LSTM's (32, 100, 128) to 256 took 39 MB so, 30 in blocks of 10 steps, and 72 ms, of which 59
+    are left, for what is over 32 MB the C library gives back to the system and gets anew, page by page, at each call.
     """
     n = block_steps(rows.shape)
     if n == rows.shape[0]:
@@ -98,7 +97,7 @@ def scan_blocks(
     def join(x):
         return x.reshape(-1, *x.shape[2:])
 
-    state, rows, outputs = scan_in_place(block, state, cut(rows), jax.tree.map(cut, others), reverse)
+    state, rows, outputs = scan_in_place(block, state, cut(rows), jax.tree.map(cut, others), reverse=True)
     return state, join(rows), jax.tree.map(join, outputs)
 
 

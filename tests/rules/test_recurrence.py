@@ -138,6 +138,14 @@ def test_a_backward_in_blocks_of_steps_is_that_of_all_at_once(name):
         np.testing.assert_allclose(slope, sum(of_parts), atol=1e-5 * np.abs(slope).max())
 
 
+@pytest.mark.parametrize(("rule", "gates"), [(rules.lstm, 4), (rules.gru, 3)])
+def test_both_passes_of_long_sequences_take_less_memory_than_the_c_library_keeps(rule, gates):
+    shapes = [jax.ShapeDtypeStruct(s, "f4") for s in ((32, 100, 128), (128, gates * 256), (256, gates * 256))]
+    gradients = jax.jit(jax.grad(lambda *arguments: rule(*arguments)[0].sum(), (0, 1, 2)))
+    compiled: Any = gradients.lower(*shapes).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 2**25
+
+
 def test_blocks_divide_the_steps_or_are_all():
     sizes = {steps: block_steps((steps, 32, 1024)) for steps in (1, 16, 97, 100, 94)}
     assert sizes == {1: 1, 16: 16, 97: 97, 100: 10, 94: 94}
